@@ -1,0 +1,73 @@
+"""What a member's card shows, the same in every wallet.
+
+A look (a folder in `passes/`) places these values; it decides nothing. The card's digest says
+whether a phone would see any difference: a push goes out only when the digest changes.
+"""
+
+from dataclasses import asdict, dataclass
+
+from chalicelib.kernel.canonical import fingerprint
+from chalicelib.kernel.clock import Instant
+
+
+@dataclass(frozen=True)
+class CardBalance:
+    """One currency on the card. With a `goal` it is drawn as stamps: `7 / 8`."""
+
+    currency: str  # the program's name of it: points, stamps
+    label: str  # as members read it
+    amount: int  # available, or minus the debt
+    goal: int | None = None
+
+
+@dataclass(frozen=True)
+class Card:
+    """The face of one member's pass."""
+
+    program_id: str
+    program_name: str
+    member_id: str  # the pass's serial number and what its barcode says
+    look: str  # the folder in passes/
+    language: str
+    member_name: str | None
+    balances: tuple[CardBalance, ...]
+    voided: bool = False
+
+    @property
+    def digest(self) -> bytes:
+        """16 bytes that differ when the card does."""
+        return fingerprint(asdict(self))
+
+    @property
+    def values(self) -> dict[str, str | int]:
+        """What the placeholders of a look stand for.
+
+        `{points}` is the amount of the currency `points`, `{points.label}` its label and
+        `{stamps.progress}` a currency with a goal as `7 / 8`. What the card does not have is
+        absent, and a look leaves out the field that asks for it.
+        """
+        values: dict[str, str | int] = {
+            "program_name": self.program_name,
+            "member_id": self.member_id,
+        }
+        if self.member_name:
+            values["member_name"] = self.member_name
+        for balance in self.balances:
+            values[balance.currency] = balance.amount
+            values[f"{balance.currency}.label"] = balance.label
+            if balance.goal is not None:
+                values[f"{balance.currency}.goal"] = balance.goal
+                values[f"{balance.currency}.progress"] = f"{balance.amount} / {balance.goal}"
+        return values
+
+
+@dataclass(frozen=True)
+class IssuedPass:
+    """What the wallets were last given of one member's card."""
+
+    program_id: str
+    member_id: str
+    revision: int  # 1, 2, 3, ...: one for each change of the card
+    digest: bytes
+    modified_at: Instant  # whole seconds, later with every revision: the Last-Modified
+    pushed_revision: int = 0  # 0: nothing was pushed yet
