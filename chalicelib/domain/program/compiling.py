@@ -1,0 +1,84 @@
+"""From a program document to a program: names are looked up, contradictions refused."""
+
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from chalicelib.domain.earning.kinds import compile_rule
+from chalicelib.domain.errors import FieldError
+from chalicelib.domain.program.document import ProgramDocument
+from chalicelib.domain.program.numbers import Numbers, rule_name
+from chalicelib.domain.program.program import Currency, ProductReward, Program
+from chalicelib.kernel.money import is_currency
+
+
+def check(document: ProgramDocument) -> list[FieldError]:
+    """What a document of the right shape says that cannot be."""
+    return [*_check_basics(document), *_check_earn(document), *_check_rewards(document)]
+
+
+def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -> Program:
+    """The program of a document that `check` found sound, with numbers for all its names."""
+    of_currency = numbers.currencies
+    return Program(
+        version=version,
+        name=document.name,
+        zone=ZoneInfo(document.time_zone),
+        money=document.money,
+        look=document.look,
+        language=document.language,
+        currencies=tuple(
+            Currency(name, of_currency[name], currency.label, currency.goal)
+            for name, currency in document.currencies.items()
+        ),
+        earn=tuple(
+            compile_rule(rule, numbers.rules[rule_name(rule)], of_currency[rule.currency])
+            for rule in document.earn
+        ),
+        rewards=tuple(
+            ProductReward(
+                reward.id,
+                numbers.rewards[reward.id],
+                reward.name,
+                of_currency[reward.cost.currency],
+                reward.cost.amount,
+            )
+            for reward in document.rewards
+        ),
+    )
+
+
+def _check_basics(document: ProgramDocument) -> Iterator[FieldError]:
+    if not is_currency(document.money):
+        yield FieldError("money", "is not a currency of ISO 4217")
+    try:
+        ZoneInfo(document.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield FieldError("time_zone", "is not a time zone of the IANA database")
+
+
+def _check_earn(document: ProgramDocument) -> Iterator[FieldError]:
+    seen: set[str] = set()
+    for index, rule in enumerate(document.earn):
+        at = f"earn[{index}]"
+        if rule.id in seen:
+            yield FieldError(f"{at}.id", f"another earn rule is called {rule.id}")
+        seen.add(rule.id)
+        if rule.currency not in document.currencies:
+            yield FieldError(f"{at}.currency", f"{rule.currency} is not one of the currencies")
+        for name, selection in (("include", rule.include), ("exclude", rule.exclude)):
+            if selection and not (selection.skus or selection.categories or selection.labels):
+                yield FieldError(f"{at}.{name}", "names no SKU, category or label")
+        if rule.carry_remainder and rule.rounding != "floor":
+            yield FieldError(f"{at}.rounding", "a carried remainder is never rounded")
+
+
+def _check_rewards(document: ProgramDocument) -> Iterator[FieldError]:
+    seen: set[str] = set()
+    for index, reward in enumerate(document.rewards):
+        at = f"rewards[{index}]"
+        if reward.id in seen:
+            yield FieldError(f"{at}.id", f"another reward is called {reward.id}")
+        seen.add(reward.id)
+        if reward.cost.currency not in document.currencies:
+            reason = f"{reward.cost.currency} is not one of the currencies"
+            yield FieldError(f"{at}.cost.currency", reason)

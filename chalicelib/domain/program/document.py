@@ -1,0 +1,90 @@
+"""A program as it is written: one document that describes a loyalty program.
+
+The structs below are its schema: what they do not know is refused. `parse` gives the document or
+every mistake in it, each with the path where it stands (`earn[0].per`); the reader of the file
+adds the line.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, get_args, get_origin
+
+import msgspec
+
+from chalicelib.domain.earning.documents import Identifier
+from chalicelib.domain.earning.kinds import EarnDocument
+from chalicelib.domain.errors import FieldError
+from chalicelib.domain.rewards.documents import ProductRewardDocument
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
+
+
+class CurrencyDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One thing members collect. With a goal it is drawn as stamps on the card."""
+
+    label: Annotated[str, msgspec.Meta(min_length=1, max_length=20)]
+    goal: Annotated[int, msgspec.Meta(ge=1, le=50)] | None = None
+
+
+class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A whole program."""
+
+    name: Text
+    time_zone: str
+    money: str
+    currencies: Annotated[
+        dict[Identifier, CurrencyDocument], msgspec.Meta(min_length=1, max_length=8)
+    ]
+    earn: Annotated[list[EarnDocument], msgspec.Meta(max_length=500)] = []
+    rewards: Annotated[list[ProductRewardDocument], msgspec.Meta(max_length=500)] = []
+    look: Identifier = "classic"
+    language: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")] = "en"
+
+
+def parse(document: Any) -> ProgramDocument | list[FieldError]:
+    """The document in plain data, or what is wrong with its shape."""
+    try:
+        return msgspec.convert(document, ProgramDocument)
+    except msgspec.ValidationError as error:
+        if not isinstance(document, dict):
+            return [FieldError("", "a program is a mapping of names to values")]
+        return list(_part_errors(document)) or [_field_error("", error)]
+
+
+def _part_errors(document: dict[Any, Any]) -> Iterator[FieldError]:
+    """Every mistake: each field, and each element of each list, is converted by itself."""
+    fields = {field.name: field for field in msgspec.structs.fields(ProgramDocument)}
+    for name in document:
+        if name not in fields:
+            yield FieldError(str(name), "is not a part of a program")
+    for name, field in fields.items():
+        if name in document:
+            yield from _value_errors(name, document[name], field.type)
+        elif field.required:
+            yield FieldError(name, "is missing")
+
+
+def _value_errors(path: str, value: Any, wanted: Any) -> Iterator[FieldError]:
+    plain = get_args(wanted)[0] if get_origin(wanted) is Annotated else wanted
+    errors: list[FieldError] = []
+    if get_origin(plain) is list and isinstance(value, list):
+        (element,) = get_args(plain)
+        for index, one in enumerate(value):
+            errors += _value_errors(f"{path}[{index}]", one, element)
+    elif get_origin(plain) is dict and isinstance(value, dict):
+        element = get_args(plain)[1]
+        for key, one in value.items():
+            errors += _value_errors(f"{path}.{key}", one, element)
+    if not errors:
+        try:
+            msgspec.convert(value, wanted)
+        except msgspec.ValidationError as error:
+            errors.append(_field_error(path, error))
+    yield from errors
+
+
+def _field_error(path: str, error: msgspec.ValidationError) -> FieldError:
+    """msgspec says `Expected `int`, got `str` - at `$.per``; we say the path and the reason."""
+    reason, _, where = str(error).partition(" - at ")
+    where = re.sub(r"^`?(key in )?`?\$|`$", "", where)
+    return FieldError((path + where).lstrip("."), reason.replace("`", ""))

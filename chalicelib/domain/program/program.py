@@ -1,0 +1,108 @@
+"""A published program, compiled once and kept: what the rules look things up in."""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from chalicelib.domain.earning.rule import EarnRule
+from chalicelib.domain.program.numbers import Numbers
+from chalicelib.kernel.clock import Instant
+
+
+class Mode(Enum):
+    """Test programs have a clock of their own and never reach real phones or charges."""
+
+    LIVE = "live"
+    TEST = "test"
+
+
+@dataclass(frozen=True)
+class Currency:
+    """One thing members collect."""
+
+    name: str
+    number: int
+    label: str
+    goal: int | None
+
+
+@dataclass(frozen=True)
+class ProductReward:
+    """A thing handed over for `cost` of a currency."""
+
+    id: str
+    number: int
+    name: str
+    currency: int
+    cost: int
+
+
+@dataclass(frozen=True)
+class Program:
+    """One version of one program."""
+
+    version: int
+    name: str
+    zone: ZoneInfo
+    money: str  # the ISO 4217 code of its orders
+    look: str
+    language: str
+    currencies: tuple[Currency, ...]
+    earn: tuple[EarnRule, ...]
+    rewards: tuple[ProductReward, ...]
+
+    @cached_property
+    def currency_names(self) -> dict[int, str]:
+        return {currency.number: currency.name for currency in self.currencies}
+
+    @cached_property
+    def rules_by_number(self) -> dict[int, EarnRule]:
+        return {rule.number: rule for rule in self.earn}
+
+    @cached_property
+    def rewards_by_id(self) -> dict[str, ProductReward]:
+        return {reward.id: reward for reward in self.rewards}
+
+    @cached_property
+    def rewards_by_number(self) -> dict[int, ProductReward]:
+        return {reward.number: reward for reward in self.rewards}
+
+
+@dataclass(frozen=True)
+class PublishedVersion:
+    """An immutable version of a program, as it is stored."""
+
+    program_id: str
+    version: int
+    source: str  # the document as it was given
+    numbers: Numbers
+    fingerprint: bytes
+    published_at: Instant
+
+
+@dataclass(frozen=True)
+class ProgramHead:
+    """What is true of a program now: its mode, its clock, and when each version came in force."""
+
+    program_id: str
+    mode: Mode
+    name: str
+    in_force: tuple[tuple[Instant, int], ...] = ()  # (from, version), both rising
+    test_now: Instant | None = None
+
+    @property
+    def current(self) -> int | None:
+        """The newest version, None before the first was published."""
+        return self.in_force[-1][1] if self.in_force else None
+
+    def in_force_at(self, occurred_at: Instant) -> int | None:
+        """The version that decides what happened at `occurred_at`.
+
+        What happened before the first version is decided by the first.
+        """
+        if not self.in_force:
+            return None
+        index = bisect_right(self.in_force, occurred_at, key=lambda row: row[0])
+        return self.in_force[max(index, 1) - 1][1]
