@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from chalicelib.domain.access.keys import ApiKey
 from chalicelib.domain.card import Card, IssuedPass
+from chalicelib.domain.ledger.account import Head
+from chalicelib.domain.ledger.entries import LogKey, StoredEntry
+from chalicelib.domain.members.member import Claim, Member
+from chalicelib.domain.orders import Order
+from chalicelib.domain.program.program import ProgramHead, PublishedVersion
 from chalicelib.kernel.clock import Instant
 
 
@@ -92,3 +98,127 @@ class Passes(Protocol):
     def registrations_of_member(self, program_id: str, member_id: str) -> list[Registration]: ...
 
     def registrations_of_device(self, device_id: str, pass_type_id: str) -> list[Registration]: ...
+
+
+class Ledger(Protocol):
+    """The append-only logs, one a member. An entry is never changed and never removed."""
+
+    def head(self, key: LogKey, *, strong: bool) -> Head | None:
+        """The newest entry; not `strong`, it may be a moment old."""
+
+    def story(self, key: LogKey, prefix: str) -> list[StoredEntry]:
+        """All entries whose ref starts with `prefix`, oldest first, read strongly."""
+
+    def append(self, entry: StoredEntry) -> StoredEntry | None:
+        """Puts an entry at its version.
+
+        None where it was stored; otherwise the entry that lies there, and nothing was changed. A
+        retry of a put that did commit finds its own entry.
+        """
+
+    def entry(self, key: LogKey, version: int) -> StoredEntry | None: ...
+
+    def entries(self, key: LogKey, before: int | None, limit: int) -> list[StoredEntry]:
+        """Newest first, from the version below `before` (None: the head) on."""
+
+
+@dataclass(frozen=True)
+class OrderRecord:
+    """An order and the member it belongs to, for ever."""
+
+    program_id: str
+    member_id: str
+    order: Order
+    fingerprint: bytes
+
+
+class Orders(Protocol):
+    """The order records: exactly one for each order of a program."""
+
+    def claim(self, record: OrderRecord) -> OrderRecord:
+        """Puts the record if the order has none. Returns the record that the order has now."""
+
+    def get(self, program_id: str, source: str, order_id: str) -> OrderRecord | None:
+        """Read strongly."""
+
+
+class Members(Protocol):
+    """Profiles and the claims that keep them apart. All reads are strong."""
+
+    def enrol(self, member: Member, first: StoredEntry) -> bool:
+        """Stores the member, every claim and the first entry of the log in one transaction.
+
+        False where a claim, the member or the log is there already; then nothing was stored. A
+        retry of a transaction that did commit answers True.
+        """
+
+    def get(self, program_id: str, member_id: str) -> Member | None: ...
+
+    def claimed_by(self, program_id: str, claim: Claim) -> str | None:
+        """The id of the member who has the claim."""
+
+    def replace(self, member: Member, was: Member) -> Claim | bool:
+        """Writes a changed member over `was` and moves its claims, in one transaction.
+
+        True where it was written; the claim that another member has; False where the stored
+        revision is not that of `was`. `member.revision` is `was.revision + 1`.
+        """
+
+
+class Programs(Protocol):
+    """Programs and their immutable versions. All reads are strong."""
+
+    def create(self, head: ProgramHead) -> bool:
+        """False where the program is there already."""
+
+    def head(self, program_id: str) -> ProgramHead | None: ...
+
+    def replace_head(self, head: ProgramHead, was: ProgramHead) -> bool:
+        """Writes a changed head (of `revision + 1`); False where another writer came first."""
+
+    def publish(self, version: PublishedVersion, head: ProgramHead, was: ProgramHead) -> bool:
+        """Stores a version and the head that names it, in one transaction."""
+
+    def version(self, program_id: str, version: int) -> PublishedVersion | None: ...
+
+
+class Keys(Protocol):
+    """The keys of programs."""
+
+    def create(self, key: ApiKey) -> bool:
+        """Stores a key and the way from its secret to it; False where its id is taken."""
+
+    def get(self, key_id: str) -> ApiKey | None:
+        """The key of any program, read strongly: whether the caller may see it is its own doing."""
+
+    def of_secret(self, secret_hash: str) -> ApiKey | None:
+        """The key that this secret was once made for; whether it still is good is the caller's."""
+
+    def replace(self, key: ApiKey, was: ApiKey) -> bool:
+        """Writes a changed key (of `revision + 1`) and the ways to it.
+
+        False where another writer came first.
+        """
+
+    def of_program(self, program_id: str, after: str | None, limit: int) -> list[ApiKey]:
+        """By id, from the id above `after` on."""
+
+
+class Counters(Protocol):
+    """Counters that end by themselves, for rate limits."""
+
+    def hit(self, name: str, expires_at: Instant) -> int:
+        """Counts one more; returns the count. `expires_at` is when the store may forget it."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """Everything that is stored, one port a kind."""
+
+    ledger: Ledger
+    orders: Orders
+    members: Members
+    programs: Programs
+    keys: Keys
+    passes: Passes
+    counters: Counters

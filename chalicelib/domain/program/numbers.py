@@ -5,6 +5,8 @@ that carries remainders is numbered together with its rate: what an order left o
 is not mixed with what another rate leaves.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
 from chalicelib.domain.earning.documents import EarnRuleDocument
@@ -32,7 +34,7 @@ def rule_name(rule: EarnRuleDocument) -> str:
     return f"{rule.id} {rule.give}/{rule.per}" if rule.carry_remainder else rule.id
 
 
-def _extend(numbers: dict[str, int], names: "dict[str, object] | list[str]") -> dict[str, int]:
+def _extend(numbers: dict[str, int], names: Iterable[str]) -> dict[str, int]:
     extended = dict(numbers)
     for name in names:
         extended.setdefault(name, len(extended) + 1)

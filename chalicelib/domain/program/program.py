@@ -76,7 +76,7 @@ class PublishedVersion:
 
     program_id: str
     version: int
-    source: str  # the document as it was given
+    document: bytes  # the document as canonical JSON
     numbers: Numbers
     fingerprint: bytes
     published_at: Instant
@@ -90,7 +90,8 @@ class ProgramHead:
     mode: Mode
     name: str
     in_force: tuple[tuple[Instant, int], ...] = ()  # (from, version), both rising
-    test_now: Instant | None = None
+    test_now: Instant | None = None  # where the test clock stands; None: it goes with the world's
+    revision: int = 1
 
     @property
     def current(self) -> int | None:
