@@ -6,6 +6,10 @@ whether a phone would see any difference: a push goes out only when the digest c
 
 from dataclasses import asdict, dataclass
 
+from chalicelib.domain.ledger.account import balance_of
+from chalicelib.domain.ledger.entries import Snapshot
+from chalicelib.domain.members.member import Member
+from chalicelib.domain.program.program import Program
 from chalicelib.kernel.canonical import fingerprint
 from chalicelib.kernel.clock import Instant
 
@@ -26,12 +30,17 @@ class Card:
 
     program_id: str
     program_name: str
-    member_id: str  # the pass's serial number and what its barcode says
+    member_id: str  # what its barcode says
     look: str  # the folder in passes/
     language: str
     member_name: str | None
     balances: tuple[CardBalance, ...]
     voided: bool = False
+
+    @property
+    def serial(self) -> str:
+        """The pass's serial number: one among the passes of every program."""
+        return f"{self.program_id}.{self.member_id}"
 
     @property
     def digest(self) -> bytes:
@@ -71,3 +80,22 @@ class IssuedPass:
     digest: bytes
     modified_at: Instant  # whole seconds, later with every revision: the Last-Modified
     pushed_revision: int = 0  # 0: nothing was pushed yet
+    google: bool = False  # whether the member has asked for it in Google Wallet
+
+
+def card_of(program: Program, member: Member, snapshot: Snapshot) -> Card:
+    """The card of a member as the newest version of the program shows it."""
+    balances = []
+    for currency in program.currencies:
+        balance = balance_of(snapshot, currency.number)
+        amount = balance.available - balance.debt
+        balances.append(CardBalance(currency.name, currency.label, amount, currency.goal))
+    return Card(
+        program_id=member.program_id,
+        program_name=program.name,
+        member_id=member.id,
+        look=program.look,
+        language=program.language,
+        member_name=member.profile.display_name,
+        balances=tuple(balances),
+    )

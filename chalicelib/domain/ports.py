@@ -200,8 +200,20 @@ class Keys(Protocol):
         False where another writer came first.
         """
 
+    def of_source(self, source: str) -> list[ApiKey]:
+        """The webhook keys of every program whose orders come from `source`, read strongly."""
+
     def of_program(self, program_id: str, after: str | None, limit: int) -> list[ApiKey]:
         """By id, from the id above `after` on."""
+
+
+class Notes(Protocol):
+    """Free text about entries. It may hold personal data, so it stays out of the ledger."""
+
+    def put(self, key: LogKey, ref: str, text: str) -> None: ...
+
+    def of(self, key: LogKey, refs: Sequence[str]) -> dict[str, str]:
+        """The notes of these entries, by ref; at most 100 of them."""
 
 
 class Counters(Protocol):
@@ -209,6 +221,13 @@ class Counters(Protocol):
 
     def hit(self, name: str, expires_at: Instant) -> int:
         """Counts one more; returns the count. `expires_at` is when the store may forget it."""
+
+
+class Queue(Protocol):
+    """Messages to ourselves, delivered at least once and in no order."""
+
+    def send(self, messages: Sequence[str]) -> None:
+        """Sends all of them. Raises `Unavailable` where any could not be sent."""
 
 
 @dataclass(frozen=True)
@@ -221,4 +240,5 @@ class Store:
     programs: Programs
     keys: Keys
     passes: Passes
+    notes: Notes
     counters: Counters

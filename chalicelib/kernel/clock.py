@@ -1,7 +1,9 @@
 """Time. An instant is an integer: milliseconds since 1970-01-01T00:00:00Z."""
 
+import random
 import time
 from datetime import UTC, date, datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -32,6 +34,19 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
 
+class Pause(Protocol):
+    """How a writer that lost waits before its next try."""
+
+    def before(self, attempt: int) -> None: ...
+
+
+class FullJitter:
+    """Waits a random part of 10 ms, 20 ms, 40 ms, ... up to a second."""
+
+    def before(self, attempt: int) -> None:
+        time.sleep(random.uniform(0, min(1.0, 0.01 * 2**attempt)))  # noqa: S311
+
+
 def to_datetime(instant: Instant) -> datetime:
     """The instant as an aware UTC datetime, exact to the millisecond."""
     return _EPOCH + timedelta(milliseconds=instant)
@@ -58,6 +73,19 @@ def from_rfc3339(text: str) -> Instant:
     if len(text) < 20 or text[10] not in "Tt ":
         raise ValueError("not an RFC 3339 time")
     return from_datetime(datetime.fromisoformat(text))
+
+
+def to_http_date(instant: Instant) -> str:
+    """`Mon, 23 Nov 2026 12:00:00 GMT`: whole seconds (RFC 9110, section 5.6.7)."""
+    return format_datetime(to_datetime(instant // SECOND * SECOND), usegmt=True)
+
+
+def from_http_date(text: str) -> Instant | None:
+    """Reads an HTTP date; None for anything else, which a server then ignores."""
+    try:
+        return from_datetime(parsedate_to_datetime(text))
+    except ValueError:
+        return None
 
 
 def local_date(instant: Instant, zone: ZoneInfo) -> date:

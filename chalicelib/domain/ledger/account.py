@@ -16,6 +16,8 @@ from chalicelib.domain.ledger.entries import (
     Lot,
     Remainder,
     Snapshot,
+    StoredEntry,
+    decode,
 )
 
 Bucket = tuple[int, int, int, int]
@@ -32,6 +34,20 @@ class Head:
     recorded_at: int
     program_version: int
     snapshot: Snapshot
+
+    @classmethod
+    def of(cls, stored: StoredEntry) -> "Head":
+        """The head that an entry is. Raises `Corrupt` where it cannot be read."""
+        entry = decode(stored.body)
+        return cls(
+            stored.key,
+            stored.version,
+            stored.ref,
+            stored.hash,
+            entry.recorded_at,
+            entry.program_version,
+            entry.snapshot,
+        )
 
     @classmethod
     def before_first(cls, key: LogKey, joined_at: int) -> "Head":

@@ -82,6 +82,7 @@ class Refunded(msgspec.Struct, frozen=True, array_like=True):
 
     lines: tuple[tuple[int, int], ...] = ()
     amount: int = 0
+    rest: bool = False  # all that was left, whatever it was
 
 
 class Snapshot(msgspec.Struct, frozen=True, array_like=True):

@@ -44,6 +44,7 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
             )
             for reward in document.rewards
         ),
+        numbers=numbers,
     )
 
 

@@ -52,10 +52,12 @@ class Program:
     currencies: tuple[Currency, ...]
     earn: tuple[EarnRule, ...]
     rewards: tuple[ProductReward, ...]
+    numbers: Numbers  # of this version's names, and of every earlier one's
 
     @cached_property
     def currency_names(self) -> dict[int, str]:
-        return {currency.number: currency.name for currency in self.currencies}
+        """Of every currency there ever was: an old balance keeps its name."""
+        return {number: name for name, number in self.numbers.currencies.items()}
 
     @cached_property
     def rules_by_number(self) -> dict[int, EarnRule]:

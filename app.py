@@ -1,0 +1,40 @@
+"""The Lambda functions of Regulars. Rules live in `chalicelib/domain`, HTTP in `chalicelib/api`.
+
+The ARNs below only have the right shape: `infra/` puts the real ones in their place.
+"""
+
+from typing import Any
+
+from chalicelib.api.application import RegularsApp
+from chalicelib.api.resources import RESOURCES
+from chalicelib.events import operator as operations
+from chalicelib.events import router, wallet
+
+app = RegularsApp(RESOURCES)
+
+_STREAM = "arn:aws:dynamodb:eu-west-1:123456789012:table/{}/stream/placeholder"
+_QUEUE = "arn:aws:sqs:eu-west-1:123456789012:placeholder"
+
+
+@app.on_dynamodb_record(_STREAM.format("Ledger"), batch_size=100, starting_position="TRIM_HORIZON")
+def on_ledger(event: Any) -> None:
+    """Entries of the ledger."""
+    router.on_ledger(event.to_dict())
+
+
+@app.on_dynamodb_record(_STREAM.format("Records"), batch_size=100, starting_position="TRIM_HORIZON")
+def on_records(event: Any) -> None:
+    """Changed profiles."""
+    router.on_records(event.to_dict())
+
+
+@app.on_sqs_message(queue_arn=_QUEUE, batch_size=10)
+def on_wallet(event: Any) -> dict[str, Any]:
+    """Members whose cards may have changed."""
+    return wallet.on_wallet(event.to_dict())
+
+
+@app.lambda_function()
+def operator(event: Any, context: Any) -> dict[str, Any]:  # noqa: ARG001
+    """Actions of the operator."""
+    return operations.on_operator(event)

@@ -1,0 +1,298 @@
+"""The in-memory twin of the store: the same promises, in one process, under one lock.
+
+What it keeps are frozen values and bytes, so nothing that was stored can be changed from outside.
+"""
+
+import threading
+from bisect import bisect_left, insort
+from collections.abc import Sequence
+from dataclasses import replace
+
+from chalicelib.domain.access.keys import ApiKey
+from chalicelib.domain.card import IssuedPass
+from chalicelib.domain.ledger.account import Head
+from chalicelib.domain.ledger.entries import LogKey, StoredEntry
+from chalicelib.domain.ledger.refs import order_key
+from chalicelib.domain.members.member import Claim, Member
+from chalicelib.domain.ports import OrderRecord, Registration, Store
+from chalicelib.domain.program.program import ProgramHead, PublishedVersion
+from chalicelib.kernel.clock import Instant
+
+_LOCK = threading.RLock()
+
+
+class MemoryLedger:
+    """Logs as lists: version n stands at n - 1."""
+
+    def __init__(self) -> None:
+        self._logs: dict[LogKey, list[StoredEntry]] = {}
+
+    def head(self, key: LogKey, *, strong: bool) -> Head | None:  # noqa: ARG002
+        with _LOCK:
+            log = self._logs.get(key)
+            return Head.of(log[-1]) if log else None
+
+    def story(self, key: LogKey, prefix: str) -> list[StoredEntry]:
+        with _LOCK:
+            return [one for one in self._logs.get(key, []) if one.ref.startswith(prefix)]
+
+    def append(self, entry: StoredEntry) -> StoredEntry | None:
+        with _LOCK:
+            log = self._logs.setdefault(entry.key, [])
+            if entry.version <= len(log):
+                return log[entry.version - 1]
+            if entry.version != len(log) + 1:
+                raise AssertionError("versions are dense")
+            log.append(entry)
+            return None
+
+    def entry(self, key: LogKey, version: int) -> StoredEntry | None:
+        with _LOCK:
+            log = self._logs.get(key, [])
+            return log[version - 1] if 0 < version <= len(log) else None
+
+    def entries(self, key: LogKey, before: int | None, limit: int) -> list[StoredEntry]:
+        with _LOCK:
+            log = self._logs.get(key, [])
+            end = len(log) if before is None else before - 1
+            return log[max(0, end - limit) : end][::-1]
+
+
+class MemoryOrders:
+    """Order records by program and order."""
+
+    def __init__(self) -> None:
+        self._records: dict[tuple[str, str], OrderRecord] = {}
+
+    def claim(self, record: OrderRecord) -> OrderRecord:
+        key = (record.program_id, order_key(record.order.source, record.order.id))
+        with _LOCK:
+            return self._records.setdefault(key, record)
+
+    def get(self, program_id: str, source: str, order_id: str) -> OrderRecord | None:
+        with _LOCK:
+            return self._records.get((program_id, order_key(source, order_id)))
+
+
+class MemoryMembers:
+    """Members and their claims."""
+
+    def __init__(self, ledger: MemoryLedger) -> None:
+        self._ledger = ledger
+        self._members: dict[tuple[str, str], Member] = {}
+        self._claims: dict[tuple[str, Claim], str] = {}
+
+    def enrol(self, member: Member, first: StoredEntry) -> bool:
+        key = (member.program_id, member.id)
+        with _LOCK:
+            if key in self._members:
+                same_log = self._ledger.entry(first.key, first.version) == first
+                return same_log and self._members[key] == member
+            if any((member.program_id, claim) in self._claims for claim in member.claims):
+                return False
+            if self._ledger.append(first) is not None:
+                return False
+            self._members[key] = member
+            for claim in member.claims:
+                self._claims[member.program_id, claim] = member.id
+            return True
+
+    def get(self, program_id: str, member_id: str) -> Member | None:
+        with _LOCK:
+            return self._members.get((program_id, member_id))
+
+    def claimed_by(self, program_id: str, claim: Claim) -> str | None:
+        with _LOCK:
+            return self._claims.get((program_id, claim))
+
+    def replace(self, member: Member, was: Member) -> Claim | bool:
+        key = (member.program_id, member.id)
+        with _LOCK:
+            for claim in member.claims:
+                if self._claims.get((member.program_id, claim), member.id) != member.id:
+                    return claim
+            if self._members[key].revision != was.revision:
+                return self._members[key] == member
+            for claim in was.claims:
+                self._claims.pop((member.program_id, claim), None)
+            for claim in member.claims:
+                self._claims[member.program_id, claim] = member.id
+            self._members[key] = member
+            return True
+
+
+class MemoryPrograms:
+    """Programs and versions."""
+
+    def __init__(self) -> None:
+        self._heads: dict[str, ProgramHead] = {}
+        self._versions: dict[tuple[str, int], PublishedVersion] = {}
+
+    def create(self, head: ProgramHead) -> bool:
+        with _LOCK:
+            return self._heads.setdefault(head.program_id, head) == head
+
+    def head(self, program_id: str) -> ProgramHead | None:
+        with _LOCK:
+            return self._heads.get(program_id)
+
+    def replace_head(self, head: ProgramHead, was: ProgramHead) -> bool:
+        with _LOCK:
+            if self._heads[head.program_id].revision != was.revision:
+                return self._heads[head.program_id] == head
+            self._heads[head.program_id] = head
+            return True
+
+    def publish(self, version: PublishedVersion, head: ProgramHead, was: ProgramHead) -> bool:
+        with _LOCK:
+            if not self.replace_head(head, was):
+                return False
+            self._versions[version.program_id, version.version] = version
+            return True
+
+    def version(self, program_id: str, version: int) -> PublishedVersion | None:
+        with _LOCK:
+            return self._versions.get((program_id, version))
+
+
+class MemoryKeys:
+    """Keys, by id and by the hash of every secret they ever had."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, ApiKey] = {}
+        self._of_secret: dict[str, str] = {}
+
+    def create(self, key: ApiKey) -> bool:
+        with _LOCK:
+            if key.id in self._keys:
+                return self._keys[key.id] == key
+            self._put(key)
+            return True
+
+    def get(self, key_id: str) -> ApiKey | None:
+        with _LOCK:
+            return self._keys.get(key_id)
+
+    def of_secret(self, secret_hash: str) -> ApiKey | None:
+        with _LOCK:
+            key_id = self._of_secret.get(secret_hash)
+            return None if key_id is None else self._keys[key_id]
+
+    def replace(self, key: ApiKey, was: ApiKey) -> bool:
+        with _LOCK:
+            if self._keys[key.id].revision != was.revision:
+                return self._keys[key.id] == key
+            self._put(key)
+            return True
+
+    def of_source(self, source: str) -> list[ApiKey]:
+        with _LOCK:
+            return [key for key in self._keys.values() if key.source == source]
+
+    def of_program(self, program_id: str, after: str | None, limit: int) -> list[ApiKey]:
+        with _LOCK:
+            ids = sorted(key.id for key in self._keys.values() if key.program_id == program_id)
+            start = bisect_left(ids, after + "\0") if after else 0
+            return [self._keys[key_id] for key_id in ids[start : start + limit]]
+
+    def _put(self, key: ApiKey) -> None:
+        self._keys[key.id] = key
+        for secret in key.secrets:
+            if secret.hash:
+                self._of_secret[secret.hash] = key.id
+
+
+class MemoryPasses:
+    """Issued passes and the phones that hold them."""
+
+    def __init__(self) -> None:
+        self._issued: dict[tuple[str, str], IssuedPass] = {}
+        self._registrations: dict[tuple[str, str, str], Registration] = {}
+        self._order: list[tuple[str, str, str]] = []
+
+    def issued(self, program_id: str, member_id: str) -> IssuedPass | None:
+        with _LOCK:
+            return self._issued.get((program_id, member_id))
+
+    def put_issued(self, issued: IssuedPass, replaces: int) -> bool:
+        key = (issued.program_id, issued.member_id)
+        with _LOCK:
+            now = self._issued.get(key)
+            if (now.revision if now else 0) != replaces:
+                return False
+            self._issued[key] = issued
+            return True
+
+    def mark_pushed(self, program_id: str, member_id: str, revision: int) -> None:
+        with _LOCK:
+            now = self._issued[program_id, member_id]
+            if now.pushed_revision < revision:
+                self._issued[program_id, member_id] = replace(now, pushed_revision=revision)
+
+    def register(self, registration: Registration) -> bool:
+        key = (registration.program_id, registration.member_id, registration.device_id)
+        with _LOCK:
+            new = key not in self._registrations
+            if new:
+                insort(self._order, key)
+            self._registrations[key] = registration
+            return new
+
+    def unregister(self, program_id: str, member_id: str, device_id: str) -> None:
+        key = (program_id, member_id, device_id)
+        with _LOCK:
+            if self._registrations.pop(key, None) is not None:
+                self._order.remove(key)
+
+    def registrations_of_member(self, program_id: str, member_id: str) -> list[Registration]:
+        with _LOCK:
+            mine = (program_id, member_id)
+            return [self._registrations[key] for key in self._order if key[:2] == mine]
+
+    def registrations_of_device(self, device_id: str, pass_type_id: str) -> list[Registration]:
+        wanted = (device_id, pass_type_id)
+        with _LOCK:
+            all_of_them = (self._registrations[key] for key in self._order)
+            return [one for one in all_of_them if (one.device_id, one.pass_type_id) == wanted]
+
+
+class MemoryNotes:
+    """Free text by entry."""
+
+    def __init__(self) -> None:
+        self._texts: dict[tuple[LogKey, str], str] = {}
+
+    def put(self, key: LogKey, ref: str, text: str) -> None:
+        with _LOCK:
+            self._texts[key, ref] = text
+
+    def of(self, key: LogKey, refs: Sequence[str]) -> dict[str, str]:
+        with _LOCK:
+            return {ref: self._texts[key, ref] for ref in refs if (key, ref) in self._texts}
+
+
+class MemoryCounters:
+    """Counters; they never end here."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+
+    def hit(self, name: str, expires_at: Instant) -> int:  # noqa: ARG002
+        with _LOCK:
+            self._counts[name] = self._counts.get(name, 0) + 1
+            return self._counts[name]
+
+
+def memory_store() -> Store:
+    """An empty store."""
+    ledger = MemoryLedger()
+    return Store(
+        ledger=ledger,
+        orders=MemoryOrders(),
+        members=MemoryMembers(ledger),
+        programs=MemoryPrograms(),
+        keys=MemoryKeys(),
+        passes=MemoryPasses(),
+        notes=MemoryNotes(),
+        counters=MemoryCounters(),
+    )

@@ -1,0 +1,295 @@
+"""How a route is declared, and what every call goes through.
+
+A route names its method and path, who may call it, and the types of its query, body and answer.
+Who is not named is refused; what the types do not know is refused. The same declaration is what
+the OpenAPI document is made from.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import msgspec
+from chalice.app import Blueprint, CORSConfig, Request, Response
+
+from chalicelib import wiring
+from chalicelib.api.problems import Headers, of_fault, refuse
+from chalicelib.domain.access.callers import Caller, Role
+from chalicelib.domain.errors import FieldError, Refusal
+from chalicelib.services.context import Context, Here, enter
+
+JSON = "application/json"
+MAX_BODY_BYTES = 1_000_000
+MAX_KEY_CHARACTERS = 128
+
+SHOP = frozenset({Role.SECRET_KEY})
+SHOP_AND_MEMBER = SHOP | {Role.MEMBER}
+ANY_KEY = SHOP | {Role.PUBLISHABLE_KEY}
+EVERYBODY_KNOWN = frozenset(Role)
+PUBLIC: frozenset[Role] = frozenset()  # the route proves its callers itself, or needs not to
+
+_LOG = logging.getLogger("regulars")
+_CORS = CORSConfig(allow_origin="*", allow_headers=["Authorization", "Idempotency-Key"])
+_UNAUTHORIZED = Refusal("unauthorized", "a valid key or token is needed")
+_FORBIDDEN = Refusal("forbidden", "this caller may not do that")
+_NOT_FOUND = Refusal("not_found", "there is no such thing")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Route:
+    """One operation of the API."""
+
+    method: str
+    path: str
+    name: str
+    tag: str
+    summary: str
+    description: str
+    callers: frozenset[Role]
+    handler: Callable[..., Any]
+    status: HTTPStatus = HTTPStatus.OK
+    query: type[msgspec.Struct] | None = None
+    body: Any = None
+    body_types: tuple[str, ...] = (JSON,)
+    body_schema: Any = None  # of a body that the handler decodes itself
+    answer: Any = None
+    other_answers: Mapping[HTTPStatus, Any] = field(default_factory=dict)
+    answer_type: str = JSON
+    keyed: bool = False  # whether an Idempotency-Key means something
+    key_required: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A handler's answer where it needs more than the declared status."""
+
+    body: Any
+    status: HTTPStatus | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, as a handler sees it."""
+
+    request: Request
+    runtime: "wiring.Runtime"
+    caller: Caller | None
+    within: Here | None
+    idempotency_key: str | None
+    query: Any
+    body: Any
+
+    @property
+    def context(self) -> Context:
+        """What the use cases work with."""
+        return self.runtime.context
+
+    @property
+    def here(self) -> Here:
+        """The program that is called."""
+        if self.within is None:
+            raise LookupError("a public route belongs to no program")
+        return self.within
+
+    def header(self, name: str) -> str:
+        """A header's value, empty where it is absent."""
+        return str(self.request.headers.get(name, ""))
+
+    @property
+    def base_url(self) -> str:
+        """Where callers reach us: as configured, or as they just did."""
+        if self.runtime.base_url:
+            return self.runtime.base_url
+        context = self.request.context
+        return f"https://{context.get('domainName')}/{context.get('stage')}"
+
+    @property
+    def address(self) -> str:
+        """The caller's network address."""
+        return str(self.request.context.get("identity", {}).get("sourceIp") or "")
+
+
+class Resource(Blueprint):
+    """The blueprint of one resource of the API, and the routes that it declares."""
+
+    def __init__(self, import_name: str, tag: str) -> None:
+        super().__init__(import_name)
+        self.tag = tag
+        self.routes: list[Route] = []
+
+    def endpoint(
+        self, method: str, path: str, *, callers: frozenset[Role], **options: Any
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Declares an operation. Its name and texts are those of the function."""
+
+        def declare(handler: Callable[..., Any]) -> Callable[..., Any]:
+            summary, _, description = (handler.__doc__ or "").partition("\n\n")
+            route = Route(
+                method,
+                path,
+                handler.__name__,
+                self.tag,
+                " ".join(summary.split()),
+                " ".join(description.split()),
+                callers,
+                handler,
+                **options,
+            )
+            self.routes.append(route)
+
+            def view(**path_parameters: str) -> Response:
+                return serve(route, self.current_request, path_parameters)
+
+            self.route(
+                path,
+                methods=[method],
+                name=f"{self.tag}_{handler.__name__}",
+                content_types=list(route.body_types) if route.body is not None else [],
+                cors=_CORS if callers - SHOP else None,
+            )(view)
+            return handler
+
+        return declare
+
+
+def serve(route: Route, request: Request, path_parameters: dict[str, str]) -> Response:
+    """Answers one request: whatever happens, the answer is JSON or a problem."""
+    try:
+        return _respond(route, _handle(route, request, path_parameters))
+    except Invalid as invalid:
+        return refuse(invalid.refusal)
+    except Exception as fault:
+        _LOG.exception("%s %s failed", route.method, route.path)
+        return refuse(of_fault(fault))
+
+
+def _handle(route: Route, request: Request, path_parameters: dict[str, str]) -> Any:
+    if len(request.raw_body) > MAX_BODY_BYTES:
+        return Refusal("body_too_large", f"a body may have {MAX_BODY_BYTES} bytes")
+    runtime = wiring.runtime()
+    caller = None
+    here = None
+    if route.callers:
+        caller = _caller(request, runtime)
+        if caller is None:
+            return _UNAUTHORIZED
+        if caller.role not in route.callers or _foreign_origin(caller, request):
+            return _FORBIDDEN
+        if caller.role is Role.MEMBER and path_parameters.get("member_id") not in (
+            None,
+            caller.member_id,
+        ):
+            return _NOT_FOUND
+        here = enter(runtime.context, caller.program_id)
+        if here is None:
+            return _UNAUTHORIZED
+    key = _idempotency_key(route, request)
+    query = _query(route, request)
+    body = _body(route, request)
+    call = Call(request, runtime, caller, here, key, query, body)
+    return route.handler(call, **path_parameters)
+
+
+def _caller(request: Request, runtime: "wiring.Runtime") -> Caller | None:
+    scheme, _, credential = str(request.headers.get("authorization", "")).partition(" ")
+    if scheme.lower() != "bearer" or not credential.isascii():
+        return None
+    return runtime.doorkeeper.caller(credential.strip())
+
+
+def _foreign_origin(caller: Caller, request: Request) -> bool:
+    """A publishable key bound to web pages is good on those pages only."""
+    if caller.key is None or not caller.key.origins:
+        return False
+    return request.headers.get("origin") not in caller.key.origins
+
+
+class Invalid(Exception):
+    """The input is not what the route takes; `refusal` says where and why."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code)
+        self.refusal = refusal
+
+
+def _idempotency_key(route: Route, request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is None and route.key_required:
+        raise Invalid(_invalid("Idempotency-Key", "this header is needed"))
+    if key is None or not route.keyed:
+        return None
+    if not re.fullmatch(rf"[\x21-\x7e]{{1,{MAX_KEY_CHARACTERS}}}", key):
+        reason = f"is not 1 to {MAX_KEY_CHARACTERS} printable ASCII characters"
+        raise Invalid(_invalid("Idempotency-Key", reason))
+    return str(key)
+
+
+def _query(route: Route, request: Request) -> Any:
+    given = dict(request.query_params or {})
+    if route.query is None:
+        if given:
+            raise Invalid(_invalid(next(iter(given)), "is not a parameter of this call"))
+        return None
+    return _converted(lambda: msgspec.convert(given, route.query, strict=False))
+
+
+def _body(route: Route, request: Request) -> Any:
+    if route.body is None or route.body is bytes:
+        return request.raw_body
+    return decode_json(request.raw_body, route.body)
+
+
+def decode_json(raw: bytes | str, wanted: Any) -> Any:
+    """A body as its type. Raises `Invalid`."""
+    try:
+        return _converted(lambda: msgspec.json.decode(raw, type=wanted))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid(Refusal("invalid_json", f"the body is not JSON: {error}")) from error
+
+
+def _converted(convert: Callable[[], T]) -> T:
+    try:
+        return convert()
+    except msgspec.ValidationError as error:
+        raise Invalid(_of_validation(error)) from error
+
+
+def _of_validation(error: msgspec.ValidationError) -> Refusal:
+    """msgspec says `Expected `int`, got `str` - at `$.lines[0].quantity``."""
+    reason, _, where = str(error).partition(" - at ")
+    named = re.search(r"field `([^`]+)`", reason)
+    path = re.sub(r"^`?(key in )?`?\$|`$", "", where)
+    if named:
+        path += f".{named.group(1)}"
+    return _invalid(path.lstrip("."), reason.replace("`", ""))
+
+
+def _invalid(field_name: str, reason: str) -> Refusal:
+    error = FieldError(field_name, reason)
+    return Refusal("invalid_request", f"{field_name}: {reason}", (error,))
+
+
+def _respond(route: Route, outcome: Any) -> Response:
+    if isinstance(outcome, Refusal):
+        return refuse(outcome)
+    if isinstance(outcome, Response):
+        return outcome
+    answer = outcome if isinstance(outcome, Answer) else Answer(outcome)
+    headers: Headers = {
+        "Content-Type": route.answer_type,
+        "Cache-Control": "no-store",
+        **answer.headers,
+    }
+    if answer.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    status = answer.status or route.status
+    if isinstance(answer.body, (bytes, str)):
+        return Response(answer.body, headers, status)
+    return Response(msgspec.json.encode(answer.body).decode(), headers, status)

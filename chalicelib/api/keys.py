@@ -1,0 +1,150 @@
+"""Keys: create, list, rotate and revoke them."""
+
+from http import HTTPStatus
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from chalicelib.api.endpoints import SHOP, Answer, Call, Resource
+from chalicelib.api.members import BAD_CURSOR, PageQuery
+from chalicelib.api.shapes import RESERVED_SOURCES, MomentText, Name, Source
+from chalicelib.domain.access.keys import ApiKey, KeyKind
+from chalicelib.domain.errors import FieldError, Refusal
+from chalicelib.kernel.clock import to_rfc3339
+from chalicelib.kernel.cursors import BadCursor, read_cursor, sign_cursor
+from chalicelib.services import keys
+from chalicelib.services.keys import Issued, KeyRequest
+
+resource = Resource(__name__, "keys")
+
+Origin = Annotated[str, Meta(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$", max_length=200)]
+
+
+class CreateKeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A `secret` key for servers, a `publishable` one for pages and apps, a `webhook` for a store.
+
+    A webhook key names the `source` of the orders that it may send; a publishable key may be
+    bound to the `origins` of web pages.
+    """
+
+    kind: Literal["secret", "publishable", "webhook"]
+    name: Name
+    source: Source | None = None
+    origins: Annotated[tuple[Origin, ...], Meta(max_length=20)] = ()
+
+
+class RotateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The generation of the secret that shall be replaced."""
+
+    generation: Annotated[int, Meta(ge=1, le=10**9)]
+
+
+class KeyView(msgspec.Struct, frozen=True):
+    """A key. `secret` is shown once, in the answer to the call that made it."""
+
+    id: str
+    kind: str
+    name: str
+    generation: int
+    source: str | None
+    origins: list[str]
+    created_at: MomentText
+    revoked_at: MomentText | None
+    webhook_path: str | None
+    secret: str | None = None
+
+
+class KeysView(msgspec.Struct, frozen=True):
+    """Keys, by id."""
+
+    data: list[KeyView]
+    next_cursor: str | None
+
+
+@resource.endpoint(
+    "POST",
+    "/v1/keys",
+    callers=SHOP,
+    body=CreateKeyRequest,
+    answer=KeyView,
+    status=HTTPStatus.CREATED,
+    keyed=True,
+)
+def create(call: Call) -> Answer | Refusal:
+    """Create a key.
+
+    With an Idempotency-Key the same request again answers the same key, without its secret.
+    """
+    request: CreateKeyRequest = call.body
+    errors = _check(request)
+    if errors:
+        return Refusal("invalid_request", "there is no such key", tuple(errors))
+    asked = KeyRequest(KeyKind(request.kind), request.name, request.source, request.origins)
+    issued = keys.create_key(call.context, call.here, asked, call.idempotency_key)
+    return _answer(issued)
+
+
+@resource.endpoint("GET", "/v1/keys", callers=SHOP, query=PageQuery, answer=KeysView)
+def list_keys(call: Call) -> KeysView | Refusal:
+    """List the program's keys."""
+    key = call.context.keyring.key("cursors")
+    purpose = f"{call.here.program_id} keys"
+    after = None
+    if call.query.cursor is not None:
+        try:
+            after = read_cursor(key, purpose, call.query.cursor)
+        except BadCursor:
+            return BAD_CURSOR
+    found = keys.list_keys(call.context, call.here, after, call.query.limit + 1)
+    page = found[: call.query.limit]
+    following = sign_cursor(key, purpose, page[-1].id) if len(found) > len(page) else None
+    return KeysView([_view(one) for one in page], following)
+
+
+@resource.endpoint(
+    "POST", "/v1/keys/{key_id}/rotate", callers=SHOP, body=RotateRequest, answer=KeyView
+)
+def rotate(call: Call, key_id: str) -> Answer | Refusal:
+    """Rotate a key: a new secret, and the old one stays good for a day."""
+    return _answer(keys.rotate_key(call.context, call.here, key_id, call.body.generation))
+
+
+@resource.endpoint("POST", "/v1/keys/{key_id}/revoke", callers=SHOP, answer=KeyView)
+def revoke(call: Call, key_id: str) -> KeyView | Refusal:
+    """Revoke a key, for ever. It may still be taken for a minute."""
+    key = keys.revoke_key(call.context, call.here, key_id)
+    return key if isinstance(key, Refusal) else _view(key)
+
+
+def _check(request: CreateKeyRequest) -> list[FieldError]:
+    errors = []
+    if (request.source is not None) != (request.kind == "webhook"):
+        errors.append(FieldError("source", "belongs to a webhook key, and to no other"))
+    if request.source in RESERVED_SOURCES:
+        errors.append(FieldError("source", "is a reserved name"))
+    if request.origins and request.kind != "publishable":
+        errors.append(FieldError("origins", "belong to a publishable key"))
+    return errors
+
+
+def _answer(issued: Issued | Refusal) -> Answer | Refusal:
+    if isinstance(issued, Refusal):
+        return issued
+    view = _view(issued.key, issued.secret)
+    return Answer(view, replayed=issued.secret is None)
+
+
+def _view(key: ApiKey, secret: str | None = None) -> KeyView:
+    return KeyView(
+        id=key.id,
+        kind=key.kind.value,
+        name=key.name,
+        generation=key.secrets[0].generation,
+        source=key.source,
+        origins=list(key.origins),
+        created_at=to_rfc3339(key.created_at),
+        revoked_at=to_rfc3339(key.revoked_at) if key.revoked_at else None,
+        webhook_path=f"/v1/webhooks/orders/{key.source}" if key.source else None,
+        secret=secret,
+    )

@@ -1,0 +1,22 @@
+"""Rate limits of calls that anyone can make: so many a minute from one network address."""
+
+from chalicelib.api.endpoints import Call
+from chalicelib.domain.errors import Refusal
+from chalicelib.kernel.clock import MINUTE
+from chalicelib.kernel.keys import mark
+
+CALLS_A_MINUTE = 60
+
+
+def limited(call: Call, what: str) -> Refusal | None:
+    """Counts this call; a refusal once there were too many in this minute.
+
+    The address itself is not stored, only a keyed hash of it, and for a few minutes.
+    """
+    context = call.context
+    minute = context.clock.now() // MINUTE
+    caller = mark(context.keyring.key("rate limits"), what, call.address)
+    count = context.store.counters.hit(f"{caller}.{minute}", (minute + 2) * MINUTE)
+    if count > CALLS_A_MINUTE:
+        return Refusal("too_many_requests", f"at most {CALLS_A_MINUTE} such calls a minute")
+    return None

@@ -1,0 +1,324 @@
+"""Members: enrol, read, change and find them; tokens for their apps; what they have."""
+
+from datetime import date
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from chalicelib.api.endpoints import (
+    ANY_KEY,
+    SHOP,
+    SHOP_AND_MEMBER,
+    Answer,
+    Call,
+    Resource,
+)
+from chalicelib.api.limits import limited
+from chalicelib.api.shapes import (
+    Cursor,
+    Identifier,
+    Limit,
+    MomentText,
+    Name,
+    ShortText,
+    exactly_one,
+    printable,
+)
+from chalicelib.api.views import (
+    AccountView,
+    EntryView,
+    MemberView,
+    account_view,
+    entry_view,
+    member_view,
+)
+from chalicelib.domain.access.callers import Role
+from chalicelib.domain.errors import FieldError, Refusal
+from chalicelib.domain.ledger.entries import decode
+from chalicelib.domain.members.member import Consent, Profile
+from chalicelib.kernel.clock import Instant, to_rfc3339
+from chalicelib.kernel.cursors import BadCursor, read_cursor, sign_cursor
+from chalicelib.services import access, accounts, members
+
+resource = Resource(__name__, "members")
+
+Email = Annotated[str, Meta(min_length=3, max_length=254)]
+Phone = Annotated[str, Meta(min_length=7, max_length=40, description="E.164, +49 151 ...")]
+Birthday = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2.")]
+Locale = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+Attributes = Annotated[
+    dict[
+        Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")],
+        Annotated[str, Meta(max_length=500)] | Annotated[int, Meta(ge=-(10**15), le=10**15)] | bool,
+    ],
+    Meta(max_length=50),
+]
+
+
+class ConsentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a member allows or forbids, and which text was shown."""
+
+    purpose: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.]{0,39}$")]
+    granted: bool
+    version: ShortText
+
+
+Consents = Annotated[list[ConsentRequest], Meta(max_length=50)]
+
+
+class EnrolRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A new member. Whoever has an external id, e-mail or phone can be found by it."""
+
+    external_id: Identifier | None = None
+    email: Email | None = None
+    phone: Phone | None = None
+    given_name: Name | None = None
+    family_name: Name | None = None
+    birthday: Birthday | None = None
+    country: Country | None = None
+    locale: Locale | None = None
+    attributes: Attributes = {}
+    consents: Consents = []
+    terms_version: ShortText | None = None
+
+
+class ChangeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The fields to change; null empties one, what is absent stays."""
+
+    external_id: Identifier | UnsetType | None = UNSET
+    email: Email | UnsetType | None = UNSET
+    phone: Phone | UnsetType | None = UNSET
+    given_name: Name | UnsetType | None = UNSET
+    family_name: Name | UnsetType | None = UNSET
+    birthday: Birthday | UnsetType | None = UNSET
+    country: Country | UnsetType | None = UNSET
+    locale: Locale | UnsetType | None = UNSET
+    attributes: Attributes | UnsetType = UNSET
+    consents: Consents | UnsetType = UNSET
+    terms_version: ShortText | UnsetType | None = UNSET
+
+
+class FindQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Exactly one of them."""
+
+    external_id: Identifier | None = None
+    email: Email | None = None
+    phone: Phone | None = None
+
+
+class FoundMembers(msgspec.Struct, frozen=True):
+    """At most one: what members are found by is theirs alone."""
+
+    data: list[MemberView]
+    next_cursor: None = None
+
+
+class AcceptedView(msgspec.Struct, frozen=True):
+    """All that a publishable key learns, whether the member was new or not."""
+
+    status: str
+
+
+class TokenView(msgspec.Struct, frozen=True):
+    """A member token, for the `Authorization: Bearer` header of the member's app."""
+
+    token: str
+    expires_at: MomentText
+
+
+class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A page of a list."""
+
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class EntryPageView(msgspec.Struct, frozen=True):
+    """Entries, newest first."""
+
+    data: list[EntryView]
+    next_cursor: str | None
+
+
+class MeView(msgspec.Struct, frozen=True):
+    """What an app opens with."""
+
+    member: MemberView
+    account: AccountView
+
+
+@resource.endpoint(
+    "POST",
+    "/v1/members",
+    callers=ANY_KEY,
+    body=EnrolRequest,
+    answer=MemberView,
+    other_answers={HTTPStatus.ACCEPTED: AcceptedView},
+    status=HTTPStatus.CREATED,
+    keyed=True,
+)
+def enrol(call: Call) -> Answer | Refusal:
+    """Enrol a member.
+
+    With a secret key the answer is the member. With a publishable key it is the same 202 whether
+    or not the member was known: nobody learns from it who is a member.
+    """
+    request: EnrolRequest = call.body
+    fields = {name: getattr(request, name) for name in request.__struct_fields__}
+    errors = _check(fields)
+    if errors:
+        return Refusal("invalid_request", "the member cannot be enrolled", tuple(errors))
+    profile = Profile(**{**fields, "consents": _consents(request.consents, call.here.now)})
+    known_caller = call.caller is not None and call.caller.role is Role.SECRET_KEY
+    if not known_caller and (refusal := limited(call, "enrol")):
+        return refusal
+    outcome = members.enrol(call.context, call.here, profile, call.idempotency_key)
+    if not known_caller:
+        hidden = isinstance(outcome, Refusal) and outcome.code not in _TOLD_TO_ANYONE
+        if isinstance(outcome, Refusal) and not hidden:
+            return outcome
+        return Answer(AcceptedView("accepted"), HTTPStatus.ACCEPTED)
+    if isinstance(outcome, Refusal):
+        return outcome
+    return Answer(member_view(outcome.member), replayed=outcome.replayed)
+
+
+@resource.endpoint("GET", "/v1/members", callers=SHOP, query=FindQuery, answer=FoundMembers)
+def find(call: Call) -> FoundMembers | Refusal:
+    """Find a member by external id, e-mail or phone."""
+    query: FindQuery = call.query
+    if not exactly_one((query.external_id, query.email, query.phone)):
+        return Refusal("invalid_request", "name exactly one of external_id, email and phone")
+    wanted = Profile(external_id=query.external_id, email=query.email, phone=query.phone)
+    found = members.find(call.context, call.here, wanted)
+    return FoundMembers([member_view(found)] if found else [])
+
+
+@resource.endpoint("GET", "/v1/members/{member_id}", callers=SHOP_AND_MEMBER, answer=MemberView)
+def read(call: Call, member_id: str) -> MemberView | Refusal:
+    """Read a member."""
+    member = members.read(call.context, call.here, member_id)
+    return member if isinstance(member, Refusal) else member_view(member)
+
+
+@resource.endpoint(
+    "PATCH", "/v1/members/{member_id}", callers=SHOP, body=ChangeRequest, answer=MemberView
+)
+def change(call: Call, member_id: str) -> MemberView | Refusal:
+    """Change a member.
+
+    Only the named fields change. The same change again changes nothing.
+    """
+    request: ChangeRequest = call.body
+    named = {name: getattr(request, name) for name in request.__struct_fields__}
+    changes: dict[str, Any] = {name: value for name, value in named.items() if value is not UNSET}
+    errors = _check(changes)
+    if errors:
+        return Refusal("invalid_request", "the member cannot be changed so", tuple(errors))
+    if "consents" in changes:
+        changes["consents"] = _consents(changes["consents"], call.here.now)
+    member = members.change(call.context, call.here, member_id, changes)
+    return member if isinstance(member, Refusal) else member_view(member)
+
+
+@resource.endpoint(
+    "POST",
+    "/v1/members/{member_id}/tokens",
+    callers=SHOP,
+    answer=TokenView,
+    status=HTTPStatus.CREATED,
+)
+def mint_token(call: Call, member_id: str) -> TokenView | Refusal:
+    """Mint a member token.
+
+    Good for one hour, for this member only. The shop's server hands it to the member's app.
+    """
+    token = access.mint_token(call.context, call.here, member_id)
+    if isinstance(token, Refusal):
+        return token
+    return TokenView(token.text, to_rfc3339(token.expires_at))
+
+
+@resource.endpoint("GET", "/v1/me", callers=frozenset({Role.MEMBER}), answer=MeView)
+def me(call: Call) -> MeView | Refusal:
+    """Read who the token's member is and what he has."""
+    member_id = call.caller.member_id if call.caller else None
+    member = members.read(call.context, call.here, member_id or "")
+    if isinstance(member, Refusal):
+        return member
+    account = read_account(call, member.id)
+    return account if isinstance(account, Refusal) else MeView(member_view(member), account)
+
+
+@resource.endpoint(
+    "GET", "/v1/members/{member_id}/account", callers=SHOP_AND_MEMBER, answer=AccountView
+)
+def read_account(call: Call, member_id: str) -> AccountView | Refusal:
+    """Read what a member has."""
+    head = accounts.account(call.context, call.here, member_id)
+    if isinstance(head, Refusal):
+        return head
+    program = call.context.catalog.current(call.here.program)
+    if program is None:
+        return members.NO_PROGRAM
+    return account_view(program, member_id, head.version, head.snapshot)
+
+
+@resource.endpoint(
+    "GET",
+    "/v1/members/{member_id}/entries",
+    callers=SHOP_AND_MEMBER,
+    query=PageQuery,
+    answer=EntryPageView,
+)
+def list_entries(call: Call, member_id: str) -> EntryPageView | Refusal:
+    """List a member's entries, newest first."""
+    key = call.context.keyring.key("cursors")
+    purpose = f"{call.here.program_id} entries {member_id}"
+    before = None
+    if call.query.cursor is not None:
+        try:
+            before = int(read_cursor(key, purpose, call.query.cursor))
+        except BadCursor:
+            return BAD_CURSOR
+    page = accounts.entries(call.context, call.here, member_id, before, call.query.limit)
+    if isinstance(page, Refusal):
+        return page
+    views = []
+    for stored in page.entries:
+        entry = decode(stored.body)
+        program = call.context.catalog.version(call.here.program_id, entry.program_version)
+        views.append(entry_view(program, stored, entry, page.notes.get(stored.ref)))
+    following = None if page.before is None else sign_cursor(key, purpose, str(page.before))
+    return EntryPageView(views, following)
+
+
+BAD_CURSOR = Refusal("invalid_cursor", "the cursor was not made for this list")
+_TOLD_TO_ANYONE = {"invalid_request", "no_program"}
+
+
+def _check(fields: dict[str, Any]) -> list[FieldError]:
+    texts = {name: value for name, value in fields.items() if isinstance(value, str)}
+    errors = [
+        FieldError(name, "holds control characters")
+        for name, value in texts.items()
+        if not printable(value)
+    ]
+    birthday = texts.get("birthday")
+    if birthday is not None and not _is_day(birthday):
+        errors.append(FieldError("birthday", "is not a day of the calendar"))
+    return errors
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).year >= 1900
+    except ValueError:
+        return False
+
+
+def _consents(requests: list[ConsentRequest], now: Instant) -> tuple[Consent, ...]:
+    return tuple(Consent(one.purpose, one.granted, one.version, now) for one in requests)

@@ -1,0 +1,332 @@
+"""Orders, their refunds, and what an order would earn."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from chalicelib.api.endpoints import SHOP, SHOP_AND_MEMBER, Answer, Call, Resource
+from chalicelib.api.shapes import (
+    RESERVED_SOURCES,
+    Amount,
+    Currency,
+    Identifier,
+    Moment,
+    Name,
+    PositiveAmount,
+    Quantity,
+    Source,
+    exactly_one,
+)
+from chalicelib.api.views import BalanceView, EffectView, EntryPointer, appended_fields
+from chalicelib.domain.access.callers import Role
+from chalicelib.domain.errors import FieldError, Refusal
+from chalicelib.domain.ledger.commands import LineRefund, RefundOrder
+from chalicelib.domain.ledger.orders import Earning
+from chalicelib.domain.members.member import Profile
+from chalicelib.domain.orders import Order, OrderLine, Payment
+from chalicelib.domain.program.program import Program
+from chalicelib.kernel.clock import EARLIEST, from_datetime
+from chalicelib.kernel.money import is_currency
+from chalicelib.services import members, orders, refunds
+
+resource = Resource(__name__, "orders")
+
+Names = Annotated[tuple[Name, ...], Meta(max_length=50)]
+
+
+class LineRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One line of an order."""
+
+    id: Identifier
+    quantity: Quantity
+    unit_price: Amount
+    sku: Identifier | None = None
+    name: Annotated[str, Meta(max_length=500)] | None = None
+    categories: Names = ()
+    labels: Names = ()
+    discount: Amount = 0
+    tax: Amount | None = None
+    gift_card: bool = False
+
+
+class PaymentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of the bill, and what paid it: `card`, `cash`, `gift_card`, ..."""
+
+    kind: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+    amount: PositiveAmount
+
+
+class MemberReference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom the shop means: exactly one of them."""
+
+    external_id: Identifier | None = None
+    email: Annotated[str, Meta(max_length=254)] | None = None
+    phone: Annotated[str, Meta(max_length=40)] | None = None
+
+
+class Basket(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is bought, and what it costs."""
+
+    currency: Currency
+    lines: Annotated[tuple[LineRequest, ...], Meta(min_length=1, max_length=1000)]
+    channel: Name | None = None
+    store: Name | None = None
+    shipping: Amount = 0
+    tax: Amount = 0
+    tax_included: bool = True
+    discount: Amount = 0
+    tip: Amount = 0
+    paid_with: Annotated[tuple[PaymentRequest, ...], Meta(max_length=20)] = ()
+
+
+class PaidOrder(Basket, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A paid order of a member, who is named by `member_id` or found by `member`."""
+
+    id: Identifier
+    placed_at: Moment
+    member_id: Identifier | None = None
+    member: MemberReference | None = None
+    status: Literal["paid"] = "paid"
+
+
+class OrderRequest(PaidOrder, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A paid order, and the system it comes from."""
+
+    source: Source
+
+
+class QuoteRequest(Basket, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An order that nobody has paid yet."""
+
+    member_id: Identifier | None = None
+    placed_at: Moment | None = None
+
+
+class LineRefundRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Units of one line that came back."""
+
+    id: Identifier
+    quantity: Quantity
+
+
+class RefundRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What came back: some lines, or an amount of money, or, with neither, all that was left."""
+
+    id: Identifier
+    lines: Annotated[tuple[LineRefundRequest, ...], Meta(min_length=1, max_length=1000)] | None = (
+        None
+    )
+    amount: PositiveAmount | None = None
+    reason: Annotated[str, Meta(min_length=1, max_length=500)] | None = None
+
+
+class OrderView(msgspec.Struct, frozen=True):
+    """What an order gave."""
+
+    source: str
+    id: str
+    member_id: str
+    status: str
+    effects: list[EffectView]
+    balances: dict[str, BalanceView]
+    entry: EntryPointer
+
+
+class RefundView(msgspec.Struct, frozen=True):
+    """What a refund took back."""
+
+    source: str
+    order_id: str
+    id: str
+    member_id: str
+    effects: list[EffectView]
+    balances: dict[str, BalanceView]
+    entry: EntryPointer
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """What one rule made of the order."""
+
+    rule: str
+    applied: bool
+    why: str
+
+
+class QuoteView(msgspec.Struct, frozen=True):
+    """What an order would give, and why each rule gives what it does."""
+
+    effects: list[EffectView]
+    explain: list[Explanation]
+
+
+@resource.endpoint(
+    "POST",
+    "/v1/orders",
+    callers=SHOP,
+    body=OrderRequest,
+    answer=OrderView,
+    status=HTTPStatus.CREATED,
+)
+def record_order(call: Call) -> Answer | Refusal:
+    """Record a paid order.
+
+    Once for ever for one source and id: the same order again is answered with what it gave the
+    first time, another content is refused.
+    """
+    request: OrderRequest = call.body
+    if request.source in RESERVED_SOURCES:
+        error = FieldError("source", f"{request.source} is a reserved name")
+        return Refusal("invalid_request", error.reason, (error,))
+    return take_order(call, request.source, request)
+
+
+@resource.endpoint(
+    "POST",
+    "/v1/orders/{source}/{order_id}/refunds",
+    callers=SHOP,
+    body=RefundRequest,
+    answer=RefundView,
+    status=HTTPStatus.CREATED,
+)
+def refund_order(call: Call, source: str, order_id: str) -> Answer | Refusal:
+    """Refund an order, whole or in part.
+
+    The rules that paid take back their share; partial refunds sum to the whole exactly. Once for
+    ever for one refund id of an order.
+    """
+    return take_refund(call, source, order_id, call.body)
+
+
+@resource.endpoint(
+    "POST", "/v1/quotes", callers=SHOP_AND_MEMBER, body=QuoteRequest, answer=QuoteView
+)
+def quote(call: Call) -> QuoteView | Refusal:
+    """Ask what an order would earn, and why. Nothing is stored."""
+    request: QuoteRequest = call.body
+    member_id = request.member_id
+    if call.caller is not None and call.caller.role is Role.MEMBER:
+        if member_id not in (None, call.caller.member_id):
+            return members.NOT_FOUND
+        member_id = call.caller.member_id
+    errors = list(_check_basket(request))
+    if errors:
+        return Refusal("invalid_request", "the order cannot be quoted", tuple(errors))
+    placed_at = from_datetime(request.placed_at) if request.placed_at else call.here.now
+    order = _order(request, "quote", "quote", placed_at)
+    quoted = orders.quote(call.context, call.here, member_id, order)
+    if isinstance(quoted, Refusal):
+        return quoted
+    return QuoteView(
+        [_quoted_effect(quoted.program, one) for one in quoted.earnings if one.points],
+        [_explain(quoted.program, one) for one in quoted.earnings],
+    )
+
+
+def take_order(call: Call, source: str, request: PaidOrder) -> Answer | Refusal:
+    """An order that the shop or one of its stores sent."""
+    errors = [*_check_basket(request), *_check_request(request)]
+    if errors:
+        return Refusal("invalid_request", "the order cannot be taken", tuple(errors))
+    member_id = request.member_id or _find(call, request.member)
+    if member_id is None:
+        return members.NOT_FOUND
+    order = _order(request, source, request.id, from_datetime(request.placed_at))
+    appended = orders.record_order(call.context, call.here, member_id, order)
+    if isinstance(appended, Refusal):
+        return appended
+    view = OrderView(
+        source=order.source,
+        id=order.id,
+        member_id=member_id,
+        status=request.status,
+        **appended_fields(call.context.catalog, call.here, appended),
+    )
+    return Answer(view, replayed=appended.replayed)
+
+
+def take_refund(call: Call, source: str, order_id: str, request: RefundRequest) -> Answer | Refusal:
+    """A refund that the shop or one of its stores sent."""
+    if request.lines is not None and request.amount is not None:
+        return Refusal("invalid_request", "a refund is by lines or by amount, not both")
+    command = RefundOrder(
+        source,
+        order_id,
+        request.id,
+        tuple(LineRefund(line.id, line.quantity) for line in request.lines or ()),
+        request.amount,
+    )
+    outcome = refunds.refund_order(call.context, call.here, command, request.reason)
+    if isinstance(outcome, Refusal):
+        return outcome
+    member_id, appended = outcome
+    view = RefundView(
+        source=source,
+        order_id=order_id,
+        id=request.id,
+        member_id=member_id,
+        **appended_fields(call.context.catalog, call.here, appended),
+    )
+    return Answer(view, replayed=appended.replayed)
+
+
+def _check_basket(basket: Basket) -> Iterator[FieldError]:
+    if not is_currency(basket.currency):
+        yield FieldError("currency", f"{basket.currency} is not a currency of ISO 4217")
+
+
+def _check_request(request: PaidOrder) -> Iterator[FieldError]:
+    if from_datetime(request.placed_at) < EARLIEST:
+        yield FieldError("placed_at", "lies before 1970")
+    if not exactly_one((request.member_id, request.member)):
+        yield FieldError("member_id", "name exactly one of member_id and member")
+    reference = request.member
+    if reference and not exactly_one((reference.external_id, reference.email, reference.phone)):
+        yield FieldError("member", "name exactly one of external_id, email and phone")
+
+
+def _find(call: Call, reference: MemberReference | None) -> str | None:
+    if reference is None:
+        return None
+    wanted = Profile(
+        external_id=reference.external_id, email=reference.email, phone=reference.phone
+    )
+    found = members.find(call.context, call.here, wanted)
+    return found.id if found else None
+
+
+def _order(basket: Basket, source: str, order_id: str, placed_at: int) -> Order:
+    return Order(
+        source=source,
+        id=order_id,
+        currency=basket.currency,
+        placed_at=placed_at,
+        lines=tuple(OrderLine(**msgspec.structs.asdict(line)) for line in basket.lines),
+        channel=basket.channel,
+        store=basket.store,
+        shipping=basket.shipping,
+        tax=basket.tax,
+        tax_included=basket.tax_included,
+        discount=basket.discount,
+        tip=basket.tip,
+        paid_with=tuple(Payment(one.kind, one.amount) for one in basket.paid_with),
+    )
+
+
+def _quoted_effect(program: Program, one: Earning) -> EffectView:
+    return EffectView(
+        program.currency_names[one.rule.currency],
+        one.points,
+        "available",
+        one.rule.id,
+        one.rule.describe(one.weight, program.money),
+    )
+
+
+def _explain(program: Program, one: Earning) -> Explanation:
+    if not one.weight:
+        return Explanation(one.rule.id, False, "nothing in the order counts for this rule")
+    why = one.rule.describe(one.weight, program.money)
+    return Explanation(one.rule.id, one.points > 0, why if one.points else f"too little: {why}")

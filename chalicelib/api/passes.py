@@ -1,0 +1,108 @@
+"""Passes: the links of a member's card, and what they open."""
+
+from http import HTTPStatus
+
+import msgspec
+
+from chalicelib.api.application import PKPASS
+from chalicelib.api.endpoints import PUBLIC, SHOP_AND_MEMBER, Answer, Call, Resource
+from chalicelib.api.limits import limited
+from chalicelib.api.pass_page import show_card
+from chalicelib.domain.card import Card
+from chalicelib.domain.errors import Refusal
+from chalicelib.domain.ports import ApplePassBuilder
+from chalicelib.kernel.clock import to_http_date
+from chalicelib.services import members, passes, wallets
+from chalicelib.services.passes import PassKey
+
+resource = Resource(__name__, "passes")
+
+NOT_CONFIGURED = Refusal("not_configured", "this wallet is not set up here")
+_NO_PASS = Refusal("not_found", "there is no such pass")
+
+
+class PassesView(msgspec.Struct, frozen=True):
+    """Where the member's card is. The links are secret: whoever has them has the card."""
+
+    page: str
+    apple: str | None
+    google: str | None
+
+
+@resource.endpoint(
+    "GET", "/v1/members/{member_id}/passes", callers=SHOP_AND_MEMBER, answer=PassesView
+)
+def read_links(call: Call, member_id: str) -> PassesView | Refusal:
+    """Read the links of a member's passes.
+
+    They stay the same for ever; to follow one makes the pass.
+    """
+    member = members.read(call.context, call.here, member_id)
+    if isinstance(member, Refusal):
+        return member
+    token = passes.link_token(call.context, PassKey(member.program_id, member.id))
+    page = f"{call.base_url}/p/{token}"
+    return PassesView(
+        page,
+        f"{page}/apple" if call.runtime.apple_passes else None,
+        f"{page}/google" if call.runtime.google else None,
+    )
+
+
+@resource.endpoint("GET", "/p/{token}", callers=PUBLIC, answer_type="text/html; charset=utf-8")
+def show_page(call: Call, token: str) -> Answer | Refusal:
+    """Show a member's card, and the wallets it can be put in."""
+    found = _open(call, token)
+    if isinstance(found, Refusal):
+        return found
+    _, card = found
+    page = show_card(card, token, call.runtime.wallet_names)
+    return Answer(page, headers=_PRIVATE)
+
+
+@resource.endpoint("GET", "/p/{token}/apple", callers=PUBLIC, answer_type=PKPASS)
+def fetch_apple(call: Call, token: str) -> Answer | Refusal:
+    """Fetch the Apple pass that a link is for."""
+    found = _open(call, token)
+    if isinstance(found, Refusal):
+        return found
+    if call.runtime.apple_passes is None:
+        return NOT_CONFIGURED
+    return apple_pass(call, call.runtime.apple_passes, *found)
+
+
+@resource.endpoint(
+    "GET", "/p/{token}/google", callers=PUBLIC, status=HTTPStatus.FOUND, answer_type="text/plain"
+)
+def save_to_google(call: Call, token: str) -> Answer | Refusal:
+    """Go to Google Wallet and save the pass that a link is for."""
+    found = _open(call, token)
+    if isinstance(found, Refusal):
+        return found
+    google = call.runtime.google
+    if google is None:
+        return NOT_CONFIGURED
+    link = wallets.save_to_google(call.context, google, *found)
+    return Answer("", headers={"Location": link, **_PRIVATE})
+
+
+def apple_pass(call: Call, builder: ApplePassBuilder, key: PassKey, card: Card) -> Answer:
+    """The signed pass that shows `card`, with the time of its own last change."""
+    issued = passes.issue(call.context, key, card)
+    token = passes.authentication_token(call.context, key)
+    body = builder.build(card, f"{call.base_url}/passkit", token)
+    modified = to_http_date(issued.modified_at)
+    return Answer(body, headers={"Content-Type": PKPASS, "Last-Modified": modified, **_PRIVATE})
+
+
+def _open(call: Call, token: str) -> tuple[PassKey, Card] | Refusal:
+    if refusal := limited(call, "pass"):
+        return refusal
+    key = passes.of_link(call.context, token)
+    if key is None:
+        return _NO_PASS
+    card = passes.read_card(call.context, key)
+    return card if isinstance(card, Refusal) else (key, card)
+
+
+_PRIVATE = {"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex"}

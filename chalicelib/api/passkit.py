@@ -1,0 +1,133 @@
+"""Apple's web service for updating passes, as phones call it.
+
+Source: developer.apple.com, "Adding a Web Service to Update Passes", and its five pages: register
+a pass, get the list of updatable passes, send an updated pass, unregister, log a message.
+"""
+
+import logging
+from http import HTTPStatus
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from chalicelib.api.endpoints import PUBLIC, Answer, Call, Resource
+from chalicelib.api.limits import limited
+from chalicelib.api.passes import apple_pass
+from chalicelib.domain.errors import Refusal
+from chalicelib.kernel.clock import SECOND, from_http_date
+from chalicelib.services import passes
+from chalicelib.services.passes import PassKey
+
+resource = Resource(__name__, "passkit")
+
+_SCHEME = "ApplePass"
+_LOG = logging.getLogger("regulars")
+_STRANGER = Refusal("unauthorized", "the token is not that of this pass")
+_REGISTRATION = "/passkit/v1/devices/{device_id}/registrations/{type_id}/{serial}"
+_MAX_ID = 200  # characters of a device's own identifier
+
+
+class RegisterRequest(msgspec.Struct, frozen=True):
+    """Where the phone is told of changes."""
+
+    pushToken: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[0-9A-Za-z_-]+$")]  # noqa: N815 (Apple's name)
+
+
+class LogRequest(msgspec.Struct, frozen=True):
+    """What the phone has to say."""
+
+    logs: Annotated[list[Annotated[str, Meta(max_length=10_000)]], Meta(max_length=100)]
+
+
+class ChangedQuery(msgspec.Struct, frozen=True):
+    """The tag of the last answer."""
+
+    passesUpdatedSince: Annotated[str, Meta(max_length=100)] | None = None  # noqa: N815
+
+
+class ChangedView(msgspec.Struct, frozen=True):
+    """Passes that the phone should fetch, and the tag for the next question."""
+
+    serialNumbers: list[str]  # noqa: N815
+    lastUpdated: str  # noqa: N815
+
+
+@resource.endpoint("POST", _REGISTRATION, callers=PUBLIC, body=RegisterRequest, body_types=())
+def register(call: Call, device_id: str, type_id: str, serial: str) -> Answer | Refusal:
+    """Register a phone for a pass: 201 where it is new, 200 where it was known."""
+    key = _holder(call, type_id, serial)
+    if key is None or len(device_id) > _MAX_ID:
+        return _STRANGER
+    new = passes.register(call.context, key, device_id, type_id, call.body.pushToken)
+    return Answer(b"", HTTPStatus.CREATED if new else HTTPStatus.OK)
+
+
+@resource.endpoint("DELETE", _REGISTRATION, callers=PUBLIC)
+def unregister(call: Call, device_id: str, type_id: str, serial: str) -> Answer | Refusal:
+    """Forget a phone: its owner removed the pass."""
+    key = _holder(call, type_id, serial)
+    if key is None:
+        return _STRANGER
+    call.context.store.passes.unregister(key.program_id, key.member_id, device_id)
+    return Answer(b"")
+
+
+@resource.endpoint(
+    "GET",
+    "/passkit/v1/devices/{device_id}/registrations/{type_id}",
+    callers=PUBLIC,
+    query=ChangedQuery,
+    answer=ChangedView,
+)
+def list_changed(call: Call, device_id: str, type_id: str) -> Answer | ChangedView | Refusal:
+    """List the passes of a phone that changed; 204 where none did.
+
+    Phones send no token with it: the device's identifier is the secret.
+    """
+    if refusal := limited(call, "passkit"):
+        return refusal
+    tag = call.query.passesUpdatedSince
+    changed = passes.changed_passes(call.context, device_id, type_id, tag)
+    if changed is None:
+        return Answer(b"", HTTPStatus.NO_CONTENT)
+    return ChangedView(list(changed.serials), changed.tag)
+
+
+@resource.endpoint("GET", "/passkit/v1/passes/{type_id}/{serial}", callers=PUBLIC)
+def send_pass(call: Call, type_id: str, serial: str) -> Answer | Refusal:
+    """Send the latest pass; 304 where the phone has it already.
+
+    Last-Modified is the time of the pass's own last change.
+    """
+    key = _holder(call, type_id, serial)
+    builder = call.runtime.apple_passes
+    if key is None or builder is None:
+        return _STRANGER
+    card = passes.read_card(call.context, key)
+    if isinstance(card, Refusal):
+        return card
+    issued = passes.issue(call.context, key, card)
+    since = from_http_date(call.header("if-modified-since"))
+    if since is not None and issued.modified_at // SECOND * SECOND <= since:
+        return Answer(b"", HTTPStatus.NOT_MODIFIED)
+    return apple_pass(call, builder, key, card)
+
+
+@resource.endpoint("POST", "/passkit/v1/log", callers=PUBLIC, body=LogRequest, body_types=())
+def log(call: Call) -> Answer | Refusal:
+    """Note what a phone complains about."""
+    if refusal := limited(call, "passkit"):
+        return refusal
+    for line in call.body.logs:
+        _LOG.warning("a phone says: %r", line[:1000])
+    return Answer(b"")
+
+
+def _holder(call: Call, type_id: str, serial: str) -> PassKey | None:
+    """Whose pass the phone holds, proved by the pass's own token."""
+    builder = call.runtime.apple_passes
+    scheme, _, token = call.header("authorization").partition(" ")
+    if builder is None or builder.pass_type_id != type_id or scheme != _SCHEME:
+        return None
+    return passes.of_phone(call.context, serial, token)

@@ -1,0 +1,102 @@
+"""Errors as people and programs read them: RFC 9457 `application/problem+json`.
+
+The one place where refusals and faults become HTTP.
+"""
+
+from http import HTTPStatus
+
+import msgspec
+from chalice.app import Response
+
+from chalicelib.domain.errors import Contended, FieldError, Refusal, Unavailable
+
+Headers = dict[str, str | list[str]]  # as Chalice types them
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 1
+
+_STATUSES: dict[str, HTTPStatus] = {
+    "invalid_json": HTTPStatus.BAD_REQUEST,
+    "invalid_cursor": HTTPStatus.BAD_REQUEST,
+    "unauthorized": HTTPStatus.UNAUTHORIZED,
+    "forbidden": HTTPStatus.FORBIDDEN,
+    "not_found": HTTPStatus.NOT_FOUND,
+    "member_not_found": HTTPStatus.NOT_FOUND,
+    "order_not_found": HTTPStatus.NOT_FOUND,
+    "version_not_found": HTTPStatus.NOT_FOUND,
+    "key_not_found": HTTPStatus.NOT_FOUND,
+    "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
+    "member_exists": HTTPStatus.CONFLICT,
+    "order_claimed": HTTPStatus.CONFLICT,
+    "order_not_recorded": HTTPStatus.CONFLICT,
+    "insufficient_balance": HTTPStatus.CONFLICT,
+    "no_program": HTTPStatus.CONFLICT,
+    "live_program": HTTPStatus.CONFLICT,
+    "clock_goes_forward": HTTPStatus.CONFLICT,
+    "key_revoked": HTTPStatus.CONFLICT,
+    "wrong_generation": HTTPStatus.CONFLICT,
+    "contended": HTTPStatus.CONFLICT,
+    "body_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "too_many_requests": HTTPStatus.TOO_MANY_REQUESTS,
+    "internal_error": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "not_configured": HTTPStatus.NOT_IMPLEMENTED,
+    "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+}
+_RETRIED = {"contended", "too_many_requests", "unavailable"}
+
+
+class ProblemError(msgspec.Struct, omit_defaults=True):
+    """One wrong field."""
+
+    field: str
+    reason: str
+    line: int | None = None
+
+
+class Problem(msgspec.Struct, omit_defaults=True):
+    """What went wrong. `code` is stable; `detail` is for people and may change."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str = ""
+    errors: list[ProblemError] = []
+
+
+def status_of(code: str) -> HTTPStatus:
+    """Everything that is not said otherwise is an input that cannot be taken."""
+    return _STATUSES.get(code, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+def refuse(refusal: Refusal) -> Response:
+    """A refusal as a response."""
+    status = status_of(refusal.code)
+    problem = Problem(
+        type=f"urn:regulars:problem:{refusal.code}",
+        title=status.phrase,
+        status=status,
+        code=refusal.code,
+        detail=refusal.detail,
+        errors=[_error(error) for error in refusal.errors],
+    )
+    headers: Headers = {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store"}
+    if refusal.code in _RETRIED:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if status is HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(msgspec.json.encode(problem).decode(), headers, status)
+
+
+def of_fault(fault: Exception) -> Refusal:
+    """What a caller is told of a fault: whether to try again, and nothing of our insides."""
+    if isinstance(fault, Contended):
+        return Refusal("contended", "others were faster again and again; try once more")
+    if isinstance(fault, Unavailable):
+        return Refusal("unavailable", "something we depend on cannot be reached; try again later")
+    return Refusal("internal_error", "the request could not be processed")
+
+
+def _error(error: FieldError) -> ProblemError:
+    return ProblemError(error.field, error.reason, error.line)

@@ -1,0 +1,180 @@
+"""Programs: publish a version, read the versions there are, move the test clock."""
+
+from dataclasses import replace
+from http import HTTPStatus
+
+import msgspec
+
+from chalicelib.api.endpoints import EVERYBODY_KNOWN, JSON, SHOP, Answer, Call, Resource
+from chalicelib.api.members import BAD_CURSOR, PageQuery
+from chalicelib.api.shapes import Moment, MomentText
+from chalicelib.domain.errors import Refusal
+from chalicelib.domain.program.document import ProgramDocument
+from chalicelib.domain.program.program import PublishedVersion
+from chalicelib.kernel.clock import EARLIEST, from_datetime, to_rfc3339
+from chalicelib.kernel.cursors import BadCursor, read_cursor, sign_cursor
+from chalicelib.services import programs
+
+resource = Resource(__name__, "programs")
+
+YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
+
+
+class VersionView(msgspec.Struct, frozen=True):
+    """One published version, without its document."""
+
+    program_id: str
+    version: int
+    in_force_from: MomentText
+
+
+class ProgramView(msgspec.Struct, frozen=True):
+    """One published version. The document has every default written out."""
+
+    program_id: str
+    version: int
+    mode: str
+    published_at: MomentText
+    document: ProgramDocument
+
+
+class PublicCurrency(msgspec.Struct, frozen=True):
+    """What members collect."""
+
+    label: str
+    goal: int | None
+
+
+class PublicReward(msgspec.Struct, frozen=True):
+    """What they get for it."""
+
+    id: str
+    name: str
+    currency: str
+    cost: int
+
+
+class PublicProgramView(msgspec.Struct, frozen=True):
+    """What the shop's pages and apps may show of a program."""
+
+    name: str
+    money: str
+    currencies: dict[str, PublicCurrency]
+    rewards: list[PublicReward]
+
+
+class VersionsView(msgspec.Struct, frozen=True):
+    """Versions, newest first."""
+
+    data: list[VersionView]
+    next_cursor: str | None
+
+
+class TestClockRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What time it shall be in the program."""
+
+    now: Moment
+
+
+class TestClockView(msgspec.Struct, frozen=True):
+    """What time it is in the program."""
+
+    now: MomentText
+
+
+@resource.endpoint(
+    "POST",
+    "/v1/programs",
+    callers=SHOP,
+    body=bytes,
+    body_types=(JSON, *YAML_TYPES),
+    body_schema=ProgramDocument,
+    answer=ProgramView,
+    status=HTTPStatus.CREATED,
+)
+def publish(call: Call) -> Answer | Refusal:
+    """Publish a program document as the next version, in force from now on.
+
+    YAML or JSON. Whatever is wrong with it is listed in full, each mistake with its path, line and
+    reason. The document that is in force already is not published again.
+    """
+    from chalicelib.adapters.documents import Unreadable, read_document
+
+    try:
+        document = read_document(call.body)
+    except Unreadable as unreadable:
+        detail = "the document cannot be read"
+        return Refusal("invalid_program", detail, (unreadable.error,))
+    outcome = programs.publish(call.context, call.here, document.data)
+    if isinstance(outcome, Refusal):
+        errors = (replace(one, line=document.line_of(one.field)) for one in outcome.errors)
+        return replace(outcome, errors=tuple(errors))
+    return Answer(_view(call, outcome.version), replayed=outcome.replayed)
+
+
+@resource.endpoint("GET", "/v1/programs", callers=SHOP, query=PageQuery, answer=VersionsView)
+def list_versions(call: Call) -> VersionsView | Refusal:
+    """List the published versions, newest first."""
+    key = call.context.keyring.key("cursors")
+    purpose = f"{call.here.program_id} versions"
+    rows = call.here.program.in_force[::-1]
+    if call.query.cursor is not None:
+        try:
+            below = int(read_cursor(key, purpose, call.query.cursor))
+        except BadCursor:
+            return BAD_CURSOR
+        rows = tuple(row for row in rows if row[1] < below)
+    page = rows[: call.query.limit]
+    views = [VersionView(call.here.program_id, number, to_rfc3339(at)) for at, number in page]
+    more = len(rows) > len(page)
+    return VersionsView(views, sign_cursor(key, purpose, str(page[-1][1])) if more else None)
+
+
+@resource.endpoint("GET", "/v1/programs/current", callers=EVERYBODY_KNOWN, answer=PublicProgramView)
+def read_current(call: Call) -> PublicProgramView | Refusal:
+    """Read what may be shown of the program: its names, currencies and rewards."""
+    program = call.context.catalog.current(call.here.program)
+    if program is None:
+        return programs.NOT_FOUND
+    names = program.currency_names
+    return PublicProgramView(
+        program.name,
+        program.money,
+        {one.name: PublicCurrency(one.label, one.goal) for one in program.currencies},
+        [PublicReward(one.id, one.name, names[one.currency], one.cost) for one in program.rewards],
+    )
+
+
+@resource.endpoint("GET", "/v1/programs/{version}", callers=SHOP, answer=ProgramView)
+def read_version(call: Call, version: str) -> ProgramView | Refusal:
+    """Read one version with its document."""
+    if not version.isascii() or not version.isdigit() or len(version) > 9:
+        return programs.NOT_FOUND
+    found = programs.read_version(call.context, call.here, int(version))
+    return found if isinstance(found, Refusal) else _view(call, found)
+
+
+@resource.endpoint(
+    "PUT", "/v1/test_clock", callers=SHOP, body=TestClockRequest, answer=TestClockView
+)
+def set_test_clock(call: Call) -> TestClockView | Refusal:
+    """Set the clock of a test program.
+
+    It stands still until it is set again, and only goes forward. Keys, tokens and signatures go by
+    the real clock all the same.
+    """
+    now = from_datetime(call.body.now)
+    if now < EARLIEST:
+        return Refusal("invalid_request", "now lies before 1970")
+    head = programs.set_test_clock(call.context, call.here, now)
+    return head if isinstance(head, Refusal) else TestClockView(to_rfc3339(now))
+
+
+def _view(call: Call, version: PublishedVersion) -> ProgramView:
+    return ProgramView(
+        version.program_id,
+        version.version,
+        call.here.program.mode.value,
+        to_rfc3339(version.published_at),
+        programs.document_of(version),
+    )

@@ -1,0 +1,49 @@
+"""Values that many requests and answers share: what they may be, said once.
+
+All amounts of money are integers in minor units of their currency; all times are RFC 3339.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta
+
+from chalicelib.kernel.money import MAX_AMOUNT
+
+Identifier = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=128,
+        pattern=r"^[^\x00-\x20\x7f/?]+$",
+        description="An identifier of the caller's: no spaces, slashes or control characters.",
+    ),
+]
+Source = Annotated[
+    str,
+    Meta(pattern=r"^[a-z][a-z0-9_-]{0,31}$", description="The system an order comes from."),
+]
+Amount = Annotated[int, Meta(ge=0, le=MAX_AMOUNT, description="In minor units.")]
+PositiveAmount = Annotated[int, Meta(ge=1, le=MAX_AMOUNT, description="In minor units.")]
+Quantity = Annotated[int, Meta(ge=1, le=1_000_000)]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217.")]
+ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
+Name = Annotated[str, Meta(min_length=1, max_length=80)]
+Moment = Annotated[datetime, Meta(tz=True)]
+MomentText = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+Limit = Annotated[int, Meta(ge=1, le=100)]
+Cursor = Annotated[str, Meta(min_length=1, max_length=512)]
+
+RESERVED_SOURCES = frozenset({"key", "time", "enrol"})
+
+
+def exactly_one(given: Iterable[object]) -> bool:
+    """Whether one and only one value is there."""
+    return sum(value is not None for value in given) == 1
+
+
+def printable(text: str) -> bool:
+    """Whether a text has no control characters."""
+    return not re.search(r"[\x00-\x1f\x7f]", text)

@@ -1,0 +1,199 @@
+"""Answers: what callers see of members, accounts, entries and programs."""
+
+from typing import Any
+
+import msgspec
+
+from chalicelib.api.shapes import MomentText
+from chalicelib.domain.ledger.account import balance_of
+from chalicelib.domain.ledger.entries import Effect, Entry, Kind, Snapshot, State, StoredEntry
+from chalicelib.domain.members.member import Member
+from chalicelib.domain.program.program import Program
+from chalicelib.kernel.clock import to_rfc3339
+from chalicelib.services.appending import Appended
+from chalicelib.services.catalog import Catalog
+from chalicelib.services.context import Here
+
+
+class BalanceView(msgspec.Struct, frozen=True):
+    """One currency of an account."""
+
+    available: int
+    pending: int
+    reserved: int
+    debt: int
+
+
+class EffectView(msgspec.Struct, frozen=True):
+    """What one rule gave (above zero) or took, and why."""
+
+    currency: str
+    amount: int
+    state: str
+    rule: str | None
+    why: str
+
+
+class EntryPointer(msgspec.Struct, frozen=True):
+    """Where an entry lies in the member's ledger."""
+
+    version: int
+    event_id: str
+
+
+class EntryView(msgspec.Struct, frozen=True):
+    """One change of an account. `hash` is the link of the tamper-evident chain."""
+
+    version: int
+    recorded_at: MomentText
+    occurred_at: MomentText
+    kind: str
+    ref: str
+    effects: list[EffectView]
+    note: str | None
+    hash: str
+
+
+class ConsentView(msgspec.Struct, frozen=True):
+    """What a member allowed or forbade."""
+
+    purpose: str
+    granted: bool
+    version: str
+    given_at: MomentText
+
+
+class MemberView(msgspec.Struct, frozen=True):
+    """One member."""
+
+    id: str
+    external_id: str | None
+    email: str | None
+    phone: str | None
+    given_name: str | None
+    family_name: str | None
+    birthday: str | None
+    country: str | None
+    locale: str | None
+    attributes: dict[str, str | int | bool]
+    consents: list[ConsentView]
+    terms_version: str | None
+    joined_at: MomentText
+
+
+class StampsView(msgspec.Struct, frozen=True):
+    """A currency with a goal, as a stamp card shows it."""
+
+    collected: int
+    goal: int
+
+
+class AccountView(msgspec.Struct, frozen=True):
+    """What a member has now. `version` is that of the newest entry."""
+
+    member_id: str
+    version: int
+    balances: dict[str, BalanceView]
+    stamps: dict[str, StampsView]
+
+
+def member_view(member: Member) -> MemberView:
+    """A member as the shop sees him."""
+    profile = member.profile
+    return MemberView(
+        id=member.id,
+        external_id=profile.external_id,
+        email=profile.email,
+        phone=profile.phone,
+        given_name=profile.given_name,
+        family_name=profile.family_name,
+        birthday=profile.birthday,
+        country=profile.country,
+        locale=profile.locale,
+        attributes=profile.attributes,
+        consents=[
+            ConsentView(one.purpose, one.granted, one.version, to_rfc3339(one.given_at))
+            for one in profile.consents
+        ],
+        terms_version=profile.terms_version,
+        joined_at=to_rfc3339(member.joined_at),
+    )
+
+
+def balances_view(program: Program, names: Program, snapshot: Snapshot) -> dict[str, BalanceView]:
+    """Every currency of `program`, and every other that the account still holds.
+
+    `names` is the newest version: it alone knows the names of all currencies there ever were.
+    """
+    current = {currency.number for currency in program.currencies}
+    held = {lot.currency for lot in snapshot.lots} | {debt.currency for debt in snapshot.debts}
+    views = {}
+    for number in sorted(current | held):
+        balance = balance_of(snapshot, number)
+        views[names.currency_names[number]] = BalanceView(
+            balance.available, balance.pending, balance.reserved, balance.debt
+        )
+    return views
+
+
+def account_view(program: Program, member_id: str, version: int, snapshot: Snapshot) -> AccountView:
+    """An account in the names of the newest version of the program."""
+    balances = balances_view(program, program, snapshot)
+    stamps = {
+        currency.name: StampsView(balances[currency.name].available, currency.goal)
+        for currency in program.currencies
+        if currency.goal is not None
+    }
+    return AccountView(member_id, version, balances, stamps)
+
+
+def effect_views(program: Program, entry: Entry) -> list[EffectView]:
+    """What each rule did, in the words of the program version that made the entry."""
+    return [_effect_view(program, entry, effect) for effect in entry.effects if effect.amount]
+
+
+def _effect_view(program: Program, entry: Entry, effect: Effect) -> EffectView:
+    rule = program.rules_by_number.get(effect.rule)
+    if rule is None:
+        reward = program.rewards_by_number[entry.reward]
+        why = f"{entry.quantity} x {reward.name}"
+    else:
+        why = rule.describe(effect.weight, program.money)
+        if entry.kind == Kind.REFUND:
+            why = f"taken back: {why}"
+    return EffectView(
+        program.currency_names[effect.currency],
+        effect.amount,
+        State(effect.state).name.lower(),
+        rule.id if rule else None,
+        why,
+    )
+
+
+def entry_view(program: Program, stored: StoredEntry, entry: Entry, note: str | None) -> EntryView:
+    """One row of the member's ledger."""
+    return EntryView(
+        version=stored.version,
+        recorded_at=to_rfc3339(entry.recorded_at),
+        occurred_at=to_rfc3339(entry.occurred_at),
+        kind=Kind(entry.kind).name.lower(),
+        ref=stored.ref,
+        effects=effect_views(program, entry),
+        note=note,
+        hash=stored.hash.hex(),
+    )
+
+
+def appended_fields(catalog: Catalog, here: Here, appended: Appended) -> dict[str, Any]:
+    """What the answer to every change of an account has: effects, balances, entry.
+
+    They are those of the entry itself, so that a repeated call is answered with the same.
+    """
+    stored, entry = appended.stored, appended.entry
+    program = catalog.version(here.program_id, entry.program_version)
+    names = catalog.current(here.program) or program
+    return {
+        "effects": effect_views(program, entry),
+        "balances": balances_view(program, names, entry.snapshot),
+        "entry": EntryPointer(stored.version, stored.event_id),
+    }

@@ -1,0 +1,57 @@
+"""What a command does to an account: the one place where entries are made.
+
+`decide` is pure: the same inputs give the same bytes. It returns the next entry, or a refusal that
+says why there is none. A new command is a frozen dataclass in `commands.py`, a function beside the
+others here, and one line in `_DECISIONS`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from chalicelib.domain.errors import Refusal
+from chalicelib.domain.ledger import enrolment, orders, redemptions, refunds
+from chalicelib.domain.ledger.account import Head
+from chalicelib.domain.ledger.commands import Command, Enrol, RecordOrder, Redeem, RefundOrder
+from chalicelib.domain.ledger.entries import Entry, Snapshot, StoredEntry, encode
+from chalicelib.domain.program.program import Program
+from chalicelib.kernel.clock import Instant
+
+MAX_BALANCE = 10**15  # of one lot or debt; far inside what every language can count
+
+_DECISIONS: dict[type, Callable[..., Entry | Refusal]] = {
+    Enrol: enrolment.enrol,
+    RecordOrder: orders.record_order,
+    RefundOrder: refunds.refund_order,
+    Redeem: redemptions.redeem,
+}
+
+
+def decide(
+    head: Head,
+    story: Sequence[StoredEntry],
+    facts: Any,
+    command: Command,
+    program: Program,
+    now: Instant,
+) -> Entry | Refusal:
+    """The entry that follows `head` when `command` is obeyed.
+
+    `story` are the earlier entries of the same cause, `facts` what else the command's rules may
+    know. `program` is the version in force when the command's cause occurred. The entry is recorded
+    at `now`, and never before the one it follows.
+    """
+    recorded_at = max(now, head.recorded_at)
+    made = _DECISIONS[type(command)](head, story, facts, command, program, recorded_at)
+    if isinstance(made, Entry) and _above_limit(made.snapshot):
+        return Refusal("balance_limit", f"no balance may be above {MAX_BALANCE}")
+    return made
+
+
+def follow(head: Head, ref: str, entry: Entry) -> StoredEntry:
+    """The entry as it will lie in the table, chained to the one before."""
+    return StoredEntry(head.key, head.version + 1, ref, head.hash, encode(entry))
+
+
+def _above_limit(snapshot: Snapshot) -> bool:
+    amounts = [lot.amount for lot in snapshot.lots] + [debt.amount for debt in snapshot.debts]
+    return max(amounts, default=0) > MAX_BALANCE

@@ -1,0 +1,94 @@
+"""An order was paid: every earn rule weighs it and gives its points."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from chalicelib.domain.earning.rule import EarnRule
+from chalicelib.domain.errors import FieldError, Refusal
+from chalicelib.domain.ledger.account import Account, Head
+from chalicelib.domain.ledger.commands import RecordOrder
+from chalicelib.domain.ledger.entries import (
+    NEVER,
+    SCHEMA,
+    Effect,
+    Entry,
+    Kind,
+    StoredEntry,
+)
+from chalicelib.domain.orders import Order
+from chalicelib.domain.program.program import Program
+from chalicelib.kernel.clock import MINUTE, Instant
+
+CLOCK_TOLERANCE = 10 * MINUTE  # how far a store's clock may be ahead of ours
+
+
+@dataclass(frozen=True)
+class Earning:
+    """What one rule makes of one order."""
+
+    rule: EarnRule
+    weight: int
+    points: int
+    remainder: int | None  # what the rule now has left over; None where it carries nothing
+
+
+def earn(program: Program, order: Order, remainders: Mapping[int, int]) -> list[Earning]:
+    """What every rule of the program gives for an order."""
+    earnings = []
+    for rule in program.earn:
+        weight = sum(rule.weigh(order))
+        if rule.rate.carry_remainder:
+            points, left = rule.rate.points_carried(weight, remainders.get(rule.number, 0))
+            earnings.append(Earning(rule, weight, points, left))
+        else:
+            earnings.append(Earning(rule, weight, rule.rate.points(weight), None))
+    return earnings
+
+
+def refuse_order(order: Order, program: Program, now: Instant) -> Refusal | None:
+    """Why the program cannot take this order, None where it can."""
+    if order.currency != program.money:
+        reason = f"the program's orders are in {program.money}"
+        return Refusal("wrong_currency", reason, (FieldError("currency", reason),))
+    if order.placed_at > now + CLOCK_TOLERANCE:
+        reason = "lies in the future"
+        return Refusal(
+            "placed_in_future", "placed_at " + reason, (FieldError("placed_at", reason),)
+        )
+    return None
+
+
+def record_order(
+    head: Head,
+    story: Sequence[StoredEntry],  # noqa: ARG001
+    facts: None,  # noqa: ARG001
+    command: RecordOrder,
+    program: Program,
+    recorded_at: Instant,
+) -> Entry | Refusal:
+    """Gives what the order earns; an order from before the member joined earns nothing."""
+    order = command.order
+    refusal = refuse_order(order, program, recorded_at)
+    if refusal:
+        return refusal
+    account = Account.open(head.snapshot)
+    effects = []
+    if order.placed_at >= account.joined_at:
+        for one in earn(program, order, account.remainders):
+            if not one.weight:
+                continue
+            account.credit((one.rule.currency, NEVER, 0, 0), one.points)
+            if one.remainder is not None:
+                account.remainders[one.rule.number] = one.remainder
+            effects.append(Effect(one.rule.number, one.rule.currency, one.points, one.weight))
+    return Entry(
+        schema=SCHEMA,
+        kind=Kind.ORDER,
+        recorded_at=recorded_at,
+        occurred_at=order.placed_at,
+        program_version=program.version,
+        fingerprint=command.fingerprint,
+        effects=tuple(effects),
+        moves=account.moved(),
+        snapshot=account.snapshot(),
+    )

@@ -1,0 +1,58 @@
+"""The streams of the tables: each change becomes messages in the queues of those who care.
+
+A router does no work of its own. Where a send fails it raises, and the stream delivers again; a
+record that nobody can read is parked, so that it does not hold up the rest.
+"""
+
+import json
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from chalicelib import wiring
+
+_LOG = logging.getLogger("regulars")
+
+
+def on_ledger(event: dict[str, Any]) -> None:
+    """Entries of the ledger: the member's card may have changed."""
+    _route(event["Records"], _of_ledger)
+
+
+def on_records(event: dict[str, Any]) -> None:
+    """Members' profiles: the name on the card may have changed."""
+    _route(event["Records"], _of_record)
+
+
+def _route(records: Iterable[dict[str, Any]], read: Any) -> None:
+    runtime = wiring.runtime()
+    messages: dict[str, None] = {}
+    unreadable = []
+    for record in records:
+        try:
+            member = read(record)
+        except (KeyError, TypeError, ValueError):
+            _LOG.exception("a record of a stream cannot be read")
+            unreadable.append(json.dumps(record, default=str))
+            continue
+        if member is not None:
+            messages[json.dumps({"program_id": member[0], "member_id": member[1]})] = None
+    if unreadable:
+        runtime.parked_queue.send(unreadable)
+    if messages:
+        runtime.wallet_queue.send(list(messages))
+
+
+def _of_ledger(record: dict[str, Any]) -> tuple[str, str]:
+    program_id, member_id = record["dynamodb"]["Keys"]["pk"]["S"].split("#")
+    return program_id, member_id
+
+
+def _of_record(record: dict[str, Any]) -> tuple[str, str] | None:
+    image = record["dynamodb"].get("NewImage")
+    if image is None or image["kind"]["S"] != "member":
+        return None
+    program_id, kind, member_id = image["pk"]["S"].split("#")
+    if kind != "member":
+        raise ValueError("the key of a member is not one")
+    return program_id, member_id

@@ -1,0 +1,54 @@
+"""What every use case works with: the store, the clock, the programs and the derived keys."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from chalicelib.domain.ports import Store
+from chalicelib.domain.program.program import ProgramHead
+from chalicelib.kernel.clock import Clock, Instant, Pause
+from chalicelib.kernel.ids import Ids
+from chalicelib.kernel.keys import derive
+from chalicelib.services.catalog import Catalog
+
+
+class Keyring:
+    """The keys of all purposes, derived from the one master secret."""
+
+    def __init__(self, master: bytes) -> None:
+        self._of = lru_cache(maxsize=64)(lambda purpose: derive(master, purpose))
+
+    def key(self, purpose: str) -> bytes:
+        """The 32-byte key of one purpose."""
+        return self._of(purpose)
+
+
+@dataclass(frozen=True)
+class Context:
+    """Made once by the composition root, and given to every use case."""
+
+    store: Store
+    catalog: Catalog
+    keyring: Keyring
+    clock: Clock
+    ids: Ids
+    pause: Pause
+
+
+@dataclass(frozen=True)
+class Here:
+    """The program that is called, and what time it is there."""
+
+    program: ProgramHead
+    now: Instant
+
+    @property
+    def program_id(self) -> str:
+        return self.program.program_id
+
+
+def enter(context: Context, program_id: str) -> Here | None:
+    """The program as it is now. A test program's clock may stand still."""
+    head = context.store.programs.head(program_id)
+    if head is None:
+        return None
+    return Here(head, context.clock.now() if head.test_now is None else head.test_now)

@@ -1,0 +1,153 @@
+"""Enrol a member, read, change and find one."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from chalicelib.domain.errors import Contended, Corrupt, FieldError, Refusal
+from chalicelib.domain.ledger.account import Head
+from chalicelib.domain.ledger.commands import Enrol
+from chalicelib.domain.ledger.decide import decide, follow
+from chalicelib.domain.ledger.entries import Entry, LogKey, decode
+from chalicelib.domain.members.member import (
+    Claim,
+    Member,
+    Profile,
+    check_identities,
+    identities,
+)
+from chalicelib.kernel.canonical import fingerprint
+from chalicelib.kernel.keys import derived_id, mark
+from chalicelib.services.context import Context, Here
+
+TRIES = 5
+NOT_FOUND = Refusal("member_not_found", "there is no such member")
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """A member, just enrolled or by the same call before."""
+
+    member: Member
+    replayed: bool
+
+
+def enrol(
+    context: Context, here: Here, profile: Profile, idempotency_key: str | None
+) -> Enrolled | Refusal:
+    """Makes a member, the claims on his identities and an empty account, all or none.
+
+    The same identities and the same profile again are the same enrolment. An Idempotency-Key
+    names the member: his id is derived from it, so that a repeated call meets the member it made.
+    """
+    forms = identities(profile)
+    errors = check_identities(forms)
+    if errors:
+        return Refusal("invalid_request", "the member cannot be found by this", tuple(errors))
+    program = context.catalog.in_force(here.program, here.now)
+    if program is None:
+        return NO_PROGRAM
+    member_id = (
+        context.ids.new("mem")
+        if idempotency_key is None
+        else derived_id(context.keyring.key("ids"), "mem", here.program_id, idempotency_key)
+    )
+    member = Member(
+        here.program_id, member_id, profile, _claims(context, here.program_id, forms), here.now
+    )
+    command = Enrol(member_id, here.now, _fingerprint(profile))
+    head = Head.before_first(LogKey(here.program_id, member_id), here.now)
+    entry = decide(head, [], None, command, program, here.now)
+    assert isinstance(entry, Entry)  # noqa: S101 (nothing refuses an enrolment)
+    for _ in range(TRIES):
+        if context.store.members.enrol(member, follow(head, command.ref, entry)):
+            return Enrolled(member, replayed=False)
+        known = _known(context, member)
+        if known is not None:
+            return _same(context, known, member)
+    raise Contended("the identities changed hands again and again")
+
+
+def _known(context: Context, member: Member) -> Member | None:
+    """The member who is in the way of a new one."""
+    store = context.store.members
+    by_claims = (store.claimed_by(member.program_id, claim) for claim in member.claims)
+    for member_id in (member.id, *filter(None, by_claims)):
+        known = store.get(member.program_id, member_id)
+        if known is not None:
+            return known
+    return None
+
+
+def _enrolled_as(context: Context, member: Member) -> bytes:
+    """The fingerprint of the profile that the member enrolled with: his first entry keeps it."""
+    first = context.store.ledger.entry(LogKey(member.program_id, member.id), 1)
+    if first is None:
+        raise Corrupt("a member has no log")
+    return decode(first.body).fingerprint
+
+
+def _same(context: Context, known: Member, asked: Member) -> Enrolled | Refusal:
+    if _enrolled_as(context, known) == _fingerprint(asked.profile):
+        return Enrolled(known, replayed=True)
+    if known.id == asked.id:
+        return Refusal("different_request", "the Idempotency-Key was used for another member")
+    return Refusal("member_exists", "a member with one of these identities is enrolled already")
+
+
+def change(
+    context: Context, here: Here, member_id: str, changes: dict[str, Any]
+) -> Member | Refusal:
+    """Changes the named fields of a profile. An identity of another member is refused."""
+    store = context.store.members
+    for _ in range(TRIES):
+        was = store.get(here.program_id, member_id)
+        if was is None:
+            return NOT_FOUND
+        profile = replace(was.profile, **changes)
+        if profile == was.profile:
+            return was
+        forms = identities(profile)
+        errors = check_identities(forms)
+        if errors:
+            return Refusal("invalid_request", "the member cannot be found by this", tuple(errors))
+        claims = _claims(context, here.program_id, forms)
+        member = replace(was, profile=profile, claims=claims, revision=was.revision + 1)
+        outcome = store.replace(member, was)
+        if outcome is True:
+            return member
+        if isinstance(outcome, Claim):
+            error = FieldError(outcome.kind, "is that of another member")
+            return Refusal("member_exists", "another member has this identity", (error,))
+    raise Contended("the member was changed again and again")
+
+
+def read(context: Context, here: Here, member_id: str) -> Member | Refusal:
+    """One member of the program."""
+    return context.store.members.get(here.program_id, member_id) or NOT_FOUND
+
+
+def find(context: Context, here: Here, profile: Profile) -> Member | None:
+    """The member who has every identity that `profile` names."""
+    claims = _claims(context, here.program_id, identities(profile))
+    found = {context.store.members.claimed_by(here.program_id, claim) for claim in claims}
+    member_id = found.pop() if len(found) == 1 else None
+    if member_id is None:
+        return None
+    member = context.store.members.get(here.program_id, member_id)
+    return member if member and set(claims) <= set(member.claims) else None
+
+
+def _claims(context: Context, program_id: str, forms: dict[str, str]) -> tuple[Claim, ...]:
+    key = context.keyring.key("claims")
+    return tuple(Claim(kind, mark(key, program_id, kind, form)) for kind, form in forms.items())
+
+
+def _fingerprint(profile: Profile) -> bytes:
+    """Over what was said, not when: a consent's own time is that of the first call."""
+    fields = asdict(profile)
+    for consent in fields["consents"]:
+        del consent["given_at"]
+    return fingerprint(fields)
+
+
+NO_PROGRAM = Refusal("no_program", "no version of the program was published yet")

@@ -1,0 +1,121 @@
+"""Programs: make one, publish its versions, move the clock of a test program."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from chalicelib.domain.errors import Contended, Corrupt, FieldError, Refusal
+from chalicelib.domain.ports import Programs
+from chalicelib.domain.program.compiling import check
+from chalicelib.domain.program.document import ProgramDocument, parse
+from chalicelib.domain.program.numbers import Numbers
+from chalicelib.domain.program.program import Mode, ProgramHead, PublishedVersion
+from chalicelib.domain.program.size import check_size
+from chalicelib.kernel.canonical import canonical_json, fingerprint
+from chalicelib.kernel.clock import Instant
+from chalicelib.services.context import Context, Here
+
+TRIES = 5
+NOT_FOUND = Refusal("version_not_found", "the program has no such version")
+
+
+@dataclass(frozen=True)
+class Published:
+    """A version, just published or by the same document before."""
+
+    version: PublishedVersion
+    replayed: bool
+
+
+def create_program(context: Context, name: str, mode: Mode) -> ProgramHead:
+    """Makes an empty program. It takes nobody in before its first version is published."""
+    head = ProgramHead(context.ids.new("prg"), mode, name)
+    if not context.store.programs.create(head):
+        raise Corrupt("a new random id is taken")
+    return head
+
+
+def publish(context: Context, here: Here, data: Any) -> Published | Refusal:
+    """Publishes a document as the next version, in force from now on.
+
+    The document that is in force already is not published again. What is wrong with a document
+    is told in full: every mistake with the path where it stands.
+    """
+    document = parse(data)
+    errors = document if isinstance(document, list) else check(document)
+    if isinstance(document, list) or errors:
+        return _invalid(errors)
+    for _ in range(TRIES):
+        outcome = _publish_next(context, here, document)
+        if outcome is not None:
+            return outcome
+    raise Contended("the program was published again and again")
+
+
+def _publish_next(
+    context: Context, here: Here, document: ProgramDocument
+) -> Published | Refusal | None:
+    programs = context.store.programs
+    was = programs.head(here.program_id)
+    if was is None:
+        raise Corrupt("a program is gone")
+    plain = msgspec.to_builtins(document)
+    mark = fingerprint(plain)
+    current = _current(programs, was)
+    if current is not None and current.fingerprint == mark:
+        return Published(current, replayed=True)
+    numbers = (current.numbers if current else Numbers()).extended_by(document)
+    too_large = check_size(document, numbers)
+    if too_large:
+        return _invalid(too_large)
+    number = current.version + 1 if current else 1
+    version = PublishedVersion(
+        was.program_id, number, canonical_json(plain), numbers, mark, here.now
+    )
+    since = max(here.now, was.in_force[-1][0]) if was.in_force else here.now
+    head = replace(
+        was,
+        name=document.name,
+        in_force=(*was.in_force, (since, number)),
+        revision=was.revision + 1,
+    )
+    return Published(version, replayed=False) if programs.publish(version, head, was) else None
+
+
+def _current(programs: Programs, head: ProgramHead) -> PublishedVersion | None:
+    return None if head.current is None else programs.version(head.program_id, head.current)
+
+
+def _invalid(errors: list[FieldError]) -> Refusal:
+    return Refusal("invalid_program", "the program cannot be published", tuple(errors))
+
+
+def read_version(context: Context, here: Here, version: int | None) -> PublishedVersion | Refusal:
+    """One version; None is the newest."""
+    number = here.program.current if version is None else version
+    if number is None:
+        return NOT_FOUND
+    return context.store.programs.version(here.program_id, number) or NOT_FOUND
+
+
+def document_of(version: PublishedVersion) -> ProgramDocument:
+    """The document as it was published."""
+    return msgspec.json.decode(version.document, type=ProgramDocument)
+
+
+def set_test_clock(context: Context, here: Here, now: Instant) -> ProgramHead | Refusal:
+    """Stops a test program's clock at `now`. Once stopped it only goes forward."""
+    if here.program.mode is not Mode.TEST:
+        return Refusal("live_program", "only a test program has a clock of its own")
+    for _ in range(TRIES):
+        was = context.store.programs.head(here.program_id)
+        if was is None:
+            raise Corrupt("a program is gone")
+        if was.test_now is not None and now < was.test_now:
+            error = FieldError("now", "lies before the time that the clock shows")
+            return Refusal("clock_goes_forward", "a clock only goes forward", (error,))
+        head = replace(was, test_now=now, revision=was.revision + 1)
+        if context.store.programs.replace_head(head, was):
+            return head
+    raise Contended("the clock was set again and again")

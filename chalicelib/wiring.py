@@ -1,0 +1,210 @@
+"""The composition root: reads the environment once and puts everything together.
+
+The only module that knows which adapter stands behind which port.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from chalicelib.domain.ports import (
+    ApplePassBuilder,
+    ApplePushService,
+    GoogleWallet,
+    Queue,
+    Store,
+)
+from chalicelib.domain.program.program import Mode
+from chalicelib.kernel.clock import Clock, FullJitter, Pause, SystemClock
+from chalicelib.kernel.ids import Ids, RandomIds
+from chalicelib.services.access import Doorkeeper
+from chalicelib.services.catalog import Catalog
+from chalicelib.services.context import Context, Keyring
+from chalicelib.services.wallets import Wallets
+
+LOOKS = Path(__file__).resolve().parent.parent / "passes"
+APPLE_PUSH_HOST = "api.push.apple.com"
+GOOGLE_WALLET_URL = "https://walletobjects.googleapis.com"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says."""
+
+    region: str
+    ledger_table: str
+    orders_table: str
+    records_table: str
+    wallet_queue_url: str
+    parked_queue_url: str
+    base_url: str  # empty: as each caller reached us
+    parameters_path: str
+    apns_host: str
+    apns_port: int
+    apns_authority: str  # PEM of who signed the push service's certificate; empty: the public ones
+    google_wallet_url: str
+
+    @classmethod
+    def of_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Raises `KeyError` where something needed is missing."""
+        return cls(
+            region=environment.get("AWS_REGION") or environment["AWS_DEFAULT_REGION"],
+            ledger_table=environment["LEDGER_TABLE"],
+            orders_table=environment["ORDERS_TABLE"],
+            records_table=environment["RECORDS_TABLE"],
+            wallet_queue_url=environment.get("WALLET_QUEUE_URL", ""),
+            parked_queue_url=environment.get("PARKED_QUEUE_URL", ""),
+            base_url=environment.get("BASE_URL", "").rstrip("/"),
+            parameters_path=environment["PARAMETERS_PATH"],
+            apns_host=environment.get("APNS_HOST") or APPLE_PUSH_HOST,
+            apns_port=int(environment.get("APNS_PORT") or 443),
+            apns_authority=environment.get("APNS_CA", ""),
+            google_wallet_url=environment.get("GOOGLE_WALLET_URL") or GOOGLE_WALLET_URL,
+        )
+
+
+class Runtime:
+    """Everything that handlers use. What few of them need is made when it is first asked for."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        parameters: Mapping[str, str],
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        pause: Pause | None = None,
+    ) -> None:
+        self._settings = settings
+        self._parameters = parameters
+        self.base_url = settings.base_url
+        self.context = Context(
+            store=store,
+            catalog=Catalog(store.programs),
+            keyring=Keyring(bytes.fromhex(parameters["master_key"])),
+            clock=clock or SystemClock(),
+            ids=ids or RandomIds(),
+            pause=pause or FullJitter(),
+        )
+        self.doorkeeper = Doorkeeper(self.context)
+
+    @cached_property
+    def apple_passes(self) -> ApplePassBuilder | None:
+        """None where no Apple certificate was given."""
+        apple = self._json("apple")
+        if apple is None:
+            return None
+        from chalicelib.adapters.apple.passbook import Signer
+        from chalicelib.adapters.apple.passes import ApplePasses
+
+        signer = Signer(
+            apple["certificate"].encode(), apple["key"].encode(), apple["wwdr"].encode()
+        )
+        return ApplePasses(
+            LOOKS, signer, apple["pass_type_id"], apple["team_id"], apple["organization_name"]
+        )
+
+    @cached_property
+    def google(self) -> GoogleWallet | None:
+        """None where no Google service account was given."""
+        google = self._json("google")
+        if google is None:
+            return None
+        from chalicelib.adapters.google.wallet import GoogleLoyalty
+        from chalicelib.adapters.http import Http
+
+        return GoogleLoyalty(
+            looks=LOOKS,
+            service_account=google["service_account"],
+            issuer_id=google["issuer_id"],
+            logo_url=google["logo_url"],
+            http=Http(),
+            clock=self.context.clock,
+            base_url=self._settings.google_wallet_url,
+        )
+
+    def wallets(self, mode: Mode) -> Wallets:
+        """The wallets that a program may reach: a test program never reaches a real phone."""
+        settings = self._settings
+        test = mode is Mode.TEST
+        apple_is_real = settings.apns_host == APPLE_PUSH_HOST
+        google_is_real = settings.google_wallet_url == GOOGLE_WALLET_URL
+        return Wallets(
+            None if test and apple_is_real else self._apple_push,
+            None if test and google_is_real else self.google,
+        )
+
+    @property
+    def wallet_names(self) -> list[str]:
+        """The wallets that a pass can be put in."""
+        offered = {"apple": self.apple_passes, "google": self.google}
+        return [name for name, wallet in offered.items() if wallet is not None]
+
+    @cached_property
+    def wallet_queue(self) -> Queue:
+        """Where changes of members wait to be brought to their phones."""
+        return self._queue(self._settings.wallet_queue_url)
+
+    @cached_property
+    def parked_queue(self) -> Queue:
+        """Where records lie that we could not read."""
+        return self._queue(self._settings.parked_queue_url)
+
+    @cached_property
+    def _apple_push(self) -> ApplePushService | None:
+        apple = self._json("apple")
+        if apple is None:
+            return None
+        from chalicelib.adapters.apple.apns import ApnsClient
+
+        return ApnsClient(
+            self._settings.apns_host,
+            self._settings.apns_port,
+            apple["certificate"].encode(),
+            apple["key"].encode(),
+            apple["pass_type_id"],
+            self._settings.apns_authority.encode() or None,
+        )
+
+    def _queue(self, url: str) -> Queue:
+        from chalicelib.adapters.sqs import SqsQueue
+
+        return SqsQueue(url, self._settings.region)
+
+    def _json(self, name: str) -> dict[str, Any] | None:
+        text = self._parameters.get(name)
+        return json.loads(text) if text else None
+
+
+_installed: list[Runtime] = []
+
+
+def runtime() -> Runtime:
+    """The one of this process, made at the first call."""
+    if not _installed:
+        _installed.append(_of_environment())
+    return _installed[0]
+
+
+def install(replacement: Runtime) -> None:
+    """Puts a ready runtime in place of the one of the environment."""
+    _installed[:] = [replacement]
+
+
+def _of_environment() -> Runtime:
+    from chalicelib.adapters.dynamo.client import make_client
+    from chalicelib.adapters.dynamo.store import dynamo_store
+    from chalicelib.adapters.parameters import read_parameters
+
+    settings = Settings.of_environment(os.environ)
+    store = dynamo_store(
+        make_client(settings.region),
+        settings.ledger_table,
+        settings.orders_table,
+        settings.records_table,
+    )
+    return Runtime(settings, store, read_parameters(settings.parameters_path, settings.region))
