@@ -36,7 +36,6 @@ from chalicelib.api.views import (
 )
 from chalicelib.domain.access.callers import Role
 from chalicelib.domain.errors import FieldError, Refusal
-from chalicelib.domain.ledger.entries import decode
 from chalicelib.domain.members.member import Consent, Profile
 from chalicelib.kernel.clock import Instant, to_rfc3339
 from chalicelib.kernel.cursors import BadCursor, read_cursor, sign_cursor
@@ -288,10 +287,9 @@ def list_entries(call: Call, member_id: str) -> EntryPageView | Refusal:
     if isinstance(page, Refusal):
         return page
     views = []
-    for stored in page.entries:
-        entry = decode(stored.body)
-        program = call.context.catalog.version(call.here.program_id, entry.program_version)
-        views.append(entry_view(program, stored, entry, page.notes.get(stored.ref)))
+    for row in page.rows:
+        program = call.context.catalog.version(call.here.program_id, row.entry.program_version)
+        views.append(entry_view(program, row))
     following = None if page.before is None else sign_cursor(key, purpose, str(page.before))
     return EntryPageView(views, following)
 

@@ -30,6 +30,13 @@ def document() -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of)
+    plain: dict[str, Any] = msgspec.json.decode(
+        msgspec.json.encode(_described(paths, components))  # tuples become lists
+    )
+    return plain
+
+
+def _described(paths: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": _TITLE, "version": VERSION, "description": _DESCRIPTION},
@@ -56,6 +63,7 @@ def _types(routes: list[Route]) -> list[Any]:
     used = [Problem]
     for route in routes:
         used += [one for one in (_body_type(route), route.answer) if one is not None]
+        used += route.other_answers.values()
     return used
 
 
@@ -118,7 +126,15 @@ def _responses(route: Route, schema_of: dict[int, Any]) -> dict[str, Any]:
         success["content"] = {route.answer_type: {"schema": schema_of[id(route.answer)]}}
     elif route.answer_type != JSON:
         success["content"] = {route.answer_type: {}}
+    others = {
+        str(status.value): {
+            "description": status.phrase,
+            "content": {JSON: {"schema": schema_of[id(answer)]}},
+        }
+        for status, answer in route.other_answers.items()
+    }
     return {
         str(route.status.value): success,
+        **others,
         "default": {"description": "A problem", "content": problem},
     }

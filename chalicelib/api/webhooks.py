@@ -18,6 +18,7 @@ from chalicelib.api.orders import (
     take_refund,
 )
 from chalicelib.api.shapes import Identifier, MomentText
+from chalicelib.api.views import EffectView, EntryPointer
 from chalicelib.domain.access.keys import ApiKey
 from chalicelib.domain.errors import Refusal
 from chalicelib.kernel.signatures import BadSignature, verify
@@ -56,6 +57,14 @@ class OrderRefunded(
 PlainEvent = OrderPaid | OrderRefunded
 
 
+class OrderReceived(msgspec.Struct, frozen=True):
+    """What became of a message: what the order or its refund moved."""
+
+    member_id: str
+    effects: list[EffectView]
+    entry: EntryPointer
+
+
 @resource.endpoint(
     "POST",
     "/v1/webhooks/orders/{source}",
@@ -63,7 +72,7 @@ PlainEvent = OrderPaid | OrderRefunded
     body=bytes,
     body_types=(JSON,),
     body_schema=PlainEvent,
-    answer=OrderView | RefundView,
+    answer=OrderReceived,
 )
 def receive_order(call: Call, source: str) -> Answer | Refusal:
     """Receive an order or a refund from a store.
@@ -78,8 +87,13 @@ def receive_order(call: Call, source: str) -> Answer | Refusal:
     event = decode_json(call.body, PlainEvent)
     call = replace(call, within=here)
     if isinstance(event, OrderPaid):
-        return take_order(call, source, event.data)
-    return take_refund(call, source, event.data.order_id, event.data)
+        outcome = take_order(call, source, event.data)
+    else:
+        outcome = take_refund(call, source, event.data.order_id, event.data)
+    if isinstance(outcome, Refusal):
+        return outcome
+    view: OrderView | RefundView = outcome.body
+    return replace(outcome, body=OrderReceived(view.member_id, view.effects, view.entry))
 
 
 def _signer(call: Call, source: str) -> ApiKey | None:

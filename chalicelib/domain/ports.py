@@ -212,8 +212,8 @@ class Notes(Protocol):
 
     def put(self, key: LogKey, ref: str, text: str) -> None: ...
 
-    def of(self, key: LogKey, refs: Sequence[str]) -> dict[str, str]:
-        """The notes of these entries, by ref; at most 100 of them."""
+    def of(self, key: LogKey, ref: str) -> str | None:
+        """The note of one entry."""
 
 
 class Counters(Protocol):

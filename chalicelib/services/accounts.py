@@ -4,17 +4,25 @@ from dataclasses import dataclass
 
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger.account import Head
-from chalicelib.domain.ledger.entries import LogKey, StoredEntry
+from chalicelib.domain.ledger.entries import Entry, Kind, LogKey, StoredEntry, decode
 from chalicelib.services.context import Context, Here
 from chalicelib.services.members import NOT_FOUND
+
+
+@dataclass(frozen=True)
+class Row:
+    """One entry, and the free text that came with it."""
+
+    stored: StoredEntry
+    entry: Entry
+    note: str | None
 
 
 @dataclass(frozen=True)
 class EntryPage:
     """Entries, newest first, and the version to go on below."""
 
-    entries: list[StoredEntry]
-    notes: dict[str, str]  # free text by ref
+    rows: list[Row]
     before: int | None
 
 
@@ -32,5 +40,12 @@ def entries(
     if not found and before is None:
         return NOT_FOUND
     more = len(found) == limit and found[-1].version > 1
-    notes = context.store.notes.of(key, [one.ref for one in found])
-    return EntryPage(found, notes, found[-1].version if more else None)
+    rows = [_row(context, stored) for stored in found]
+    return EntryPage(rows, found[-1].version if more else None)
+
+
+def _row(context: Context, stored: StoredEntry) -> Row:
+    entry = decode(stored.body)
+    noted = entry.kind == Kind.REFUND
+    note = context.store.notes.of(stored.key, stored.ref) if noted else None
+    return Row(stored, entry, note)

@@ -5,7 +5,6 @@ What it keeps are frozen values and bytes, so nothing that was stored can be cha
 
 import threading
 from bisect import bisect_left, insort
-from collections.abc import Sequence
 from dataclasses import replace
 
 from chalicelib.domain.access.keys import ApiKey
@@ -266,9 +265,9 @@ class MemoryNotes:
         with _LOCK:
             self._texts[key, ref] = text
 
-    def of(self, key: LogKey, refs: Sequence[str]) -> dict[str, str]:
+    def of(self, key: LogKey, ref: str) -> str | None:
         with _LOCK:
-            return {ref: self._texts[key, ref] for ref in refs if (key, ref) in self._texts}
+            return self._texts.get((key, ref))
 
 
 class MemoryCounters:
