@@ -6,10 +6,11 @@ import msgspec
 
 from chalicelib.api.shapes import MomentText
 from chalicelib.domain.ledger.account import balance_of
-from chalicelib.domain.ledger.entries import Effect, Entry, Kind, Snapshot, State, StoredEntry
+from chalicelib.domain.ledger.entries import Effect, Entry, Kind, Snapshot, State
 from chalicelib.domain.members.member import Member
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import to_rfc3339
+from chalicelib.services.accounts import Row
 from chalicelib.services.appending import Appended
 from chalicelib.services.catalog import Catalog
 from chalicelib.services.context import Here
@@ -170,8 +171,9 @@ def _effect_view(program: Program, entry: Entry, effect: Effect) -> EffectView:
     )
 
 
-def entry_view(program: Program, stored: StoredEntry, entry: Entry, note: str | None) -> EntryView:
+def entry_view(program: Program, row: Row) -> EntryView:
     """One row of the member's ledger."""
+    stored, entry = row.stored, row.entry
     return EntryView(
         version=stored.version,
         recorded_at=to_rfc3339(entry.recorded_at),
@@ -179,7 +181,7 @@ def entry_view(program: Program, stored: StoredEntry, entry: Entry, note: str | 
         kind=Kind(entry.kind).name.lower(),
         ref=stored.ref,
         effects=effect_views(program, entry),
-        note=note,
+        note=row.note,
         hash=stored.hash.hex(),
     )
 
