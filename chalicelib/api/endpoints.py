@@ -265,7 +265,7 @@ def _of_validation(error: msgspec.ValidationError) -> Refusal:
     """msgspec says `Expected `int`, got `str` - at `$.lines[0].quantity``."""
     reason, _, where = str(error).partition(" - at ")
     named = re.search(r"field `([^`]+)`", reason)
-    path = re.sub(r"^`?(key in )?`?\$|`$", "", where)
+    path = re.sub(r"^(`key` in )?`?\$|`$", "", where)
     if named:
         path += f".{named.group(1)}"
     return _invalid(path.lstrip("."), reason.replace("`", ""))

@@ -13,12 +13,13 @@ from chalicelib.domain.access.keys import ApiKey, KeyKind
 from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.kernel.clock import to_rfc3339
 from chalicelib.kernel.cursors import BadCursor, read_cursor, sign_cursor
+from chalicelib.kernel.patterns import whole
 from chalicelib.services import keys
 from chalicelib.services.keys import Issued, KeyRequest
 
 resource = Resource(__name__, "keys")
 
-Origin = Annotated[str, Meta(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$", max_length=200)]
+Origin = Annotated[str, Meta(pattern=whole(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?"), max_length=200)]
 
 
 class CreateKeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

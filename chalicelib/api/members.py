@@ -39,18 +39,19 @@ from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.members.member import Consent, Profile
 from chalicelib.kernel.clock import Instant, to_rfc3339
 from chalicelib.kernel.cursors import BadCursor, read_cursor, sign_cursor
+from chalicelib.kernel.patterns import whole
 from chalicelib.services import access, accounts, members
 
 resource = Resource(__name__, "members")
 
 Email = Annotated[str, Meta(min_length=3, max_length=254)]
 Phone = Annotated[str, Meta(min_length=7, max_length=40, description="E.164, +49 151 ...")]
-Birthday = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
-Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2.")]
-Locale = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+Birthday = Annotated[str, Meta(pattern=whole(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"))]
+Country = Annotated[str, Meta(pattern=whole(r"[A-Z]{2}"), description="ISO 3166-1 alpha-2.")]
+Locale = Annotated[str, Meta(pattern=whole(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*"))]
 Attributes = Annotated[
     dict[
-        Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")],
+        Annotated[str, Meta(pattern=whole(r"[a-z][a-z0-9_]{0,39}"))],
         Annotated[str, Meta(max_length=500)] | Annotated[int, Meta(ge=-(10**15), le=10**15)] | bool,
     ],
     Meta(max_length=50),
@@ -60,7 +61,7 @@ Attributes = Annotated[
 class ConsentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a member allows or forbids, and which text was shown."""
 
-    purpose: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.]{0,39}$")]
+    purpose: Annotated[str, Meta(pattern=whole(r"[a-z][a-z0-9_.]{0,39}"))]
     granted: bool
     version: ShortText
 

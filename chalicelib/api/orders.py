@@ -30,6 +30,7 @@ from chalicelib.domain.orders import Order, OrderLine, Payment
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import EARLIEST, from_datetime
 from chalicelib.kernel.money import is_currency
+from chalicelib.kernel.patterns import whole
 from chalicelib.services import members, orders, refunds
 
 resource = Resource(__name__, "orders")
@@ -55,7 +56,7 @@ class LineRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 class PaymentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A part of the bill, and what paid it: `card`, `cash`, `gift_card`, ..."""
 
-    kind: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+    kind: Annotated[str, Meta(pattern=whole(r"[a-z][a-z0-9_]{0,39}"))]
     amount: PositiveAmount
 
 

@@ -16,6 +16,7 @@ from chalicelib.api.limits import limited
 from chalicelib.api.passes import apple_pass
 from chalicelib.domain.errors import Refusal
 from chalicelib.kernel.clock import SECOND, from_http_date
+from chalicelib.kernel.patterns import whole
 from chalicelib.services import passes
 from chalicelib.services.passes import PassKey
 
@@ -31,7 +32,7 @@ _MAX_ID = 200  # characters of a device's own identifier
 class RegisterRequest(msgspec.Struct, frozen=True):
     """Where the phone is told of changes."""
 
-    pushToken: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[0-9A-Za-z_-]+$")]  # noqa: N815 (Apple's name)
+    pushToken: Annotated[str, Meta(min_length=1, max_length=200, pattern=whole(r"[0-9A-Za-z_-]+"))]  # noqa: N815 (Apple's name)
 
 
 class LogRequest(msgspec.Struct, frozen=True):

@@ -11,24 +11,25 @@ from typing import Annotated
 from msgspec import Meta
 
 from chalicelib.kernel.money import MAX_AMOUNT
+from chalicelib.kernel.patterns import whole
 
 Identifier = Annotated[
     str,
     Meta(
         min_length=1,
         max_length=128,
-        pattern=r"^[^\x00-\x20\x7f/?]+$",
+        pattern=whole(r"[^\x00-\x20\x7f/?]+"),
         description="An identifier of the caller's: no spaces, slashes or control characters.",
     ),
 ]
 Source = Annotated[
     str,
-    Meta(pattern=r"^[a-z][a-z0-9_-]{0,31}$", description="The system an order comes from."),
+    Meta(pattern=whole(r"[a-z][a-z0-9_-]{0,31}"), description="The system an order comes from."),
 ]
 Amount = Annotated[int, Meta(ge=0, le=MAX_AMOUNT, description="In minor units.")]
 PositiveAmount = Annotated[int, Meta(ge=1, le=MAX_AMOUNT, description="In minor units.")]
 Quantity = Annotated[int, Meta(ge=1, le=1_000_000)]
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217.")]
+Currency = Annotated[str, Meta(pattern=whole(r"[A-Z]{3}"), description="ISO 4217.")]
 ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
 Name = Annotated[str, Meta(min_length=1, max_length=80)]
 Moment = Annotated[datetime, Meta(tz=True)]

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from chalicelib.kernel.money import MAX_AMOUNT
+from chalicelib.kernel.patterns import whole
 
-Identifier = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Identifier = Annotated[str, msgspec.Meta(pattern=whole(r"[a-z][a-z0-9_]{0,39}"))]
 Count = Annotated[int, msgspec.Meta(ge=1, le=MAX_AMOUNT)]
 Names = Annotated[tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=128)], ...],
                   msgspec.Meta(min_length=1, max_length=1000)]  # fmt: skip

@@ -13,6 +13,7 @@ total. Once all the money is back, or the refund says it was the rest, everythin
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from chalicelib.domain.earning.rule import EarnRule
 from chalicelib.domain.errors import Corrupt, FieldError, Refusal
@@ -66,17 +67,17 @@ class Returned:
     def everything(self) -> bool:
         return self.rest or (self.order.total > 0 and self.money == self.order.total)
 
-    def weight(self, weights: Sequence[int]) -> int:
-        """How much of a rule's weights (one a line, and the shipping's) came back."""
+    def weight(self, weights: Sequence[int]) -> Fraction:
+        """How much of a rule's weights (one a line, and the shipping's) came back, exactly."""
         whole = sum(weights)
         if self.everything:
-            return whole
+            return Fraction(whole)
         of_lines = sum(
-            weight * self.units[index] // line.quantity
+            Fraction(weight * self.units[index], line.quantity)
             for index, (weight, line) in enumerate(zip(weights, self.order.lines, strict=False))
         )
-        of_amount = whole * self.amount // self.order.total if self.amount else 0
-        return min(whole, of_lines + of_amount)
+        of_amount = Fraction(whole * self.amount, self.order.total or 1)
+        return min(Fraction(whole), of_lines + of_amount)
 
 
 def refund_order(
@@ -131,12 +132,12 @@ def _take_back(
     already, now = before.weight(weights), after.weight(weights)
     if rule.rate.carry_remainder:
         remainder = account.remainders.get(rule.number, 0)
-        points, left = rule.rate.points_carried(already - now, remainder)
+        points, left = rule.rate.points_carried(int(already) - int(now), remainder)
         account.remainders[rule.number] = left
     else:
         given, weighed = effect.amount, effect.weight
         points = given * already // weighed - given * now // weighed
-    return Effect(effect.rule, effect.currency, points, now - already)
+    return Effect(effect.rule, effect.currency, points, int(now) - int(already))
 
 
 def _asked(command: RefundOrder, before: Returned) -> Refunded | Refusal:

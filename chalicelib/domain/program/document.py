@@ -15,6 +15,7 @@ from chalicelib.domain.earning.documents import Identifier
 from chalicelib.domain.earning.kinds import EarnDocument
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.rewards.documents import ProductRewardDocument
+from chalicelib.kernel.patterns import whole
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
 
@@ -38,7 +39,7 @@ class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     earn: Annotated[list[EarnDocument], msgspec.Meta(max_length=500)] = []
     rewards: Annotated[list[ProductRewardDocument], msgspec.Meta(max_length=500)] = []
     look: Identifier = "classic"
-    language: Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")] = "en"
+    language: Annotated[str, msgspec.Meta(pattern=whole(r"[a-z]{2}(-[A-Z]{2})?"))] = "en"
 
 
 def parse(document: Any) -> ProgramDocument | list[FieldError]:
@@ -86,5 +87,5 @@ def _value_errors(path: str, value: Any, wanted: Any) -> Iterator[FieldError]:
 def _field_error(path: str, error: msgspec.ValidationError) -> FieldError:
     """msgspec says `Expected `int`, got `str` - at `$.per``; we say the path and the reason."""
     reason, _, where = str(error).partition(" - at ")
-    where = re.sub(r"^`?(key in )?`?\$|`$", "", where)
+    where = re.sub(r"^(`key` in )?`?\$|`$", "", where)
     return FieldError((path + where).lstrip("."), reason.replace("`", ""))
