@@ -196,13 +196,13 @@ def install(replacement: Runtime) -> None:
 
 
 def _of_environment() -> Runtime:
-    from chalicelib.adapters.dynamo.client import make_client
+    from chalicelib.adapters.aws import make_client
     from chalicelib.adapters.dynamo.store import dynamo_store
     from chalicelib.adapters.parameters import read_parameters
 
     settings = Settings.of_environment(os.environ)
     store = dynamo_store(
-        make_client(settings.region),
+        make_client("dynamodb", settings.region),
         settings.ledger_table,
         settings.orders_table,
         settings.records_table,

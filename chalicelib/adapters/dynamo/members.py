@@ -1,0 +1,70 @@
+"""Members and their claims on DynamoDB.
+
+A member is `<program>#member#<id>`; a claim is `<program>#claim#<kind>#<mark>` and says the id of
+the member who has it.
+"""
+
+from chalicelib.adapters.dynamo.ledger import DynamoLedger
+from chalicelib.adapters.dynamo.records import Item, Record, Records
+from chalicelib.domain.ledger.entries import StoredEntry
+from chalicelib.domain.members.member import Claim, Member
+
+_MEMBER, _CLAIM = "member", "claim"
+
+
+class DynamoMembers:
+    """Profiles, and what only one member may have."""
+
+    def __init__(self, records: Records, ledger: DynamoLedger) -> None:
+        self._records = records
+        self._ledger = ledger
+
+    def enrol(self, member: Member, first: StoredEntry) -> bool:
+        """The member, every claim and the first entry of the log, all or none."""
+        record = self._member(member)
+        claims = [self._records.new(self._claim(member, claim)) for claim in member.claims]
+        parts = [self._records.new(record), *claims, self._ledger.part(first)]
+        if self._records.transact(parts) is None:
+            return True
+        return self._records.holds(record)
+
+    def get(self, program_id: str, member_id: str) -> Member | None:
+        return self._records.read(_member_key(program_id, member_id), _MEMBER, Member)
+
+    def claimed_by(self, program_id: str, claim: Claim) -> str | None:
+        return self._records.read(_claim_key(program_id, claim), _CLAIM, str)
+
+    def replace(self, member: Member, was: Member) -> Claim | bool:
+        """Writes a changed member and moves its claims, all or none."""
+        record = self._member(member)
+        added = [claim for claim in member.claims if claim not in was.claims]
+        dropped = [claim for claim in was.claims if claim not in member.claims]
+        parts = [self._records.over(record, was.revision)]
+        parts += [self._records.new(self._claim(member, claim)) for claim in added]
+        parts += [self._removal(was, claim) for claim in dropped]
+        failed = self._records.transact(parts)
+        if failed is None or self._records.holds(record):
+            return True
+        for claim, lost in zip(added, failed[1:], strict=False):
+            if lost:
+                return claim
+        return False
+
+    def _member(self, member: Member) -> Record:
+        key = _member_key(member.program_id, member.id)
+        return self._records.record(key, _MEMBER, _MEMBER, member, revision=member.revision)
+
+    def _claim(self, member: Member, claim: Claim) -> Record:
+        return self._records.record(_claim_key(member.program_id, claim), _CLAIM, _CLAIM, member.id)
+
+    def _removal(self, member: Member, claim: Claim) -> Item:
+        claimed = self._claim(member, claim)
+        return self._records.removal(claimed.pk, claimed.sk, claimed.body)
+
+
+def _member_key(program_id: str, member_id: str) -> str:
+    return f"{program_id}#{_MEMBER}#{member_id}"
+
+
+def _claim_key(program_id: str, claim: Claim) -> str:
+    return f"{program_id}#{_CLAIM}#{claim.kind}#{claim.mark}"

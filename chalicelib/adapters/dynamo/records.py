@@ -1,0 +1,195 @@
+"""The tables of plain records, as PynamoDB models that share one client.
+
+A record is its key, the kind of thing it is, a revision, and the thing itself as MessagePack. What
+else is there is for the index `by_other`, the expiry, and counters.
+"""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import msgspec
+from botocore.exceptions import ClientError
+from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.connection.table import TableConnection
+from pynamodb.exceptions import DoesNotExist, PutError
+from pynamodb.expressions.condition import Condition
+from pynamodb.models import Model
+
+from chalicelib.adapters.dynamo.faults import (
+    CONDITION_FAILED,
+    TRANSACTION_CANCELED,
+    code_of,
+    translated,
+)
+from chalicelib.domain.errors import Contended, Corrupt
+
+TRANSACTION_TRIES = 4
+
+T = TypeVar("T")
+Item = dict[str, dict[str, Any]]
+
+
+def sharing(client: Any, connection: TableConnection) -> TableConnection:
+    """Gives a model's connection our client: its own would cost half a second a model."""
+    connection.connection._client = client
+    return connection
+
+
+class Record(Model):
+    """One item of the Records table; `table_of` binds it to a client."""
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    kind = UnicodeAttribute()
+    revision = NumberAttribute(null=True)
+    body = BinaryAttribute(null=True, legacy_encoding=False)
+    gpk = UnicodeAttribute(null=True)
+    gsk = UnicodeAttribute(null=True)
+    expires_at = NumberAttribute(null=True)
+    hits = NumberAttribute(null=True)
+
+
+class Records:
+    """What the stores of plain records do with their table."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+        class Bound(Record):
+            class Meta:
+                table_name = table
+
+        sharing(client, Bound._get_connection())
+        self.model: type[Bound] = Bound
+
+    def record(self, pk: str, sk: str, kind: str, value: Any, **more: Any) -> Record:
+        """A record of `value`, not yet stored."""
+        return self.model(pk, sk, kind=kind, body=msgspec.msgpack.encode(value), **more)
+
+    def read(self, pk: str, sk: str, wanted: type[T]) -> T | None:
+        """The value at a key, read strongly."""
+        record = self.find(pk, sk)
+        return None if record is None else value_of(record, wanted)
+
+    def find(self, pk: str, sk: str) -> Record | None:
+        """The record at a key, read strongly."""
+        with translated():
+            try:
+                return self.model.get(pk, sk, consistent_read=True)
+            except DoesNotExist:
+                return None
+
+    def under(self, pk: str, prefix: str = "") -> list[Record]:
+        """All records of one partition whose sort key starts so, read strongly."""
+        condition = self.model.sk.startswith(prefix) if prefix else None
+        with translated():
+            return list(self.model.query(pk, condition, consistent_read=True))
+
+    def by_other(self, gpk: str, after: str = "", limit: int | None = None) -> list[Record]:
+        """The records of one partition of the index, in its order; a moment old perhaps."""
+        options: dict[str, Any] = {} if limit is None else {"Limit": limit}
+        found: list[Record] = []
+        with translated():
+            while True:
+                answer = self._client.query(
+                    TableName=self._table,
+                    IndexName="by_other",
+                    KeyConditionExpression="gpk = :gpk AND gsk > :after",
+                    ExpressionAttributeValues={":gpk": {"S": gpk}, ":after": {"S": after or " "}},
+                    **options,
+                )
+                found += [self.model.from_raw_data(item) for item in answer["Items"]]
+                last = answer.get("LastEvaluatedKey")
+                if last is None or (limit is not None and len(found) >= limit):
+                    return found
+                options["ExclusiveStartKey"] = last
+
+    def put(self, record: Record) -> None:
+        """Writes a record over whatever is there."""
+        with translated():
+            record.save()
+
+    def put_new(self, record: Record) -> bool:
+        """Writes a record where there is none. A retry of a put that did commit is True too."""
+        return self._put(record, self.model.pk.does_not_exist())
+
+    def put_over(self, record: Record, revision: int) -> bool:
+        """Writes a record over that of one revision. A retry of a put that did commit is True."""
+        return self._put(record, self.model.revision == revision)
+
+    def _put(self, record: Record, condition: Condition) -> bool:
+        with translated():
+            try:
+                record.save(condition=condition)
+                return True
+            except PutError as error:
+                if code_of(error) != CONDITION_FAILED:
+                    raise
+        return self.holds(record)
+
+    def holds(self, record: Record) -> bool:
+        """Whether just this record lies in the table."""
+        found = self.find(record.pk, record.sk)
+        return found is not None and found.serialize() == record.to_dynamodb_dict()
+
+    def new(self, record: Record) -> Item:
+        """The part of a transaction that puts a record where there is none."""
+        return self._part(record, "attribute_not_exists(pk)", {})
+
+    def over(self, record: Record, revision: int) -> Item:
+        """The part of a transaction that puts a record over that of one revision."""
+        values = {":revision": {"N": str(revision)}}
+        return self._part(record, "revision = :revision", values)
+
+    def _part(self, record: Record, condition: str, values: Item) -> Item:
+        put: dict[str, Any] = {
+            "TableName": self._table,
+            "Item": record.serialize(),
+            "ConditionExpression": condition,
+        }
+        if values:
+            put["ExpressionAttributeValues"] = values
+        return {"Put": put}
+
+    def removal(self, pk: str, sk: str, body: bytes) -> Item:
+        """The part of a transaction that removes a record if it still says `body`."""
+        return {
+            "Delete": {
+                "TableName": self._table,
+                "Key": {"pk": {"S": pk}, "sk": {"S": sk}},
+                "ConditionExpression": "body = :body",
+                "ExpressionAttributeValues": {":body": {"B": body}},
+            }
+        }
+
+    def transact(self, parts: Sequence[Item]) -> list[bool] | None:
+        """Writes all parts or none.
+
+        None where they were written, otherwise which parts' conditions failed. One token makes the
+        SDK's own retries harmless; a conflict with another transaction is tried again. Raises
+        `Contended` where conflicts do not end.
+        """
+        for _ in range(TRANSACTION_TRIES):
+            with translated():
+                try:
+                    self._client.transact_write_items(
+                        TransactItems=list(parts), ClientRequestToken=str(uuid4())
+                    )
+                    return None
+                except ClientError as error:
+                    if code_of(error) != TRANSACTION_CANCELED:
+                        raise
+                    codes = [one["Code"] for one in error.response["CancellationReasons"]]
+            if "ConditionalCheckFailed" in codes:
+                return [code == "ConditionalCheckFailed" for code in codes]
+        raise Contended("other transactions hold the items")
+
+
+def value_of(record: Record, wanted: type[T]) -> T:
+    """The value in a record. Raises `Corrupt`."""
+    try:
+        return msgspec.msgpack.decode(record.body, type=wanted)
+    except (msgspec.DecodeError, TypeError) as error:
+        raise Corrupt("a record cannot be read") from error

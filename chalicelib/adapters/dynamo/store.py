@@ -1,0 +1,30 @@
+"""Everything that is stored, on DynamoDB through one client."""
+
+from typing import Any
+
+from chalicelib.adapters.dynamo.counters import DynamoCounters
+from chalicelib.adapters.dynamo.keys import DynamoKeys
+from chalicelib.adapters.dynamo.ledger import DynamoLedger
+from chalicelib.adapters.dynamo.members import DynamoMembers
+from chalicelib.adapters.dynamo.notes import DynamoNotes
+from chalicelib.adapters.dynamo.orders import DynamoOrders
+from chalicelib.adapters.dynamo.passes import DynamoPasses
+from chalicelib.adapters.dynamo.programs import DynamoPrograms
+from chalicelib.adapters.dynamo.records import Records
+from chalicelib.domain.ports import Store
+
+
+def dynamo_store(client: Any, ledger_table: str, orders_table: str, records_table: str) -> Store:
+    """The store on these tables. `client` is botocore's for DynamoDB (`adapters/aws.py`)."""
+    ledger = DynamoLedger(client, ledger_table)
+    records = Records(client, records_table)
+    return Store(
+        ledger=ledger,
+        orders=DynamoOrders(client, orders_table),
+        members=DynamoMembers(records, ledger),
+        programs=DynamoPrograms(records),
+        keys=DynamoKeys(records),
+        passes=DynamoPasses(records),
+        notes=DynamoNotes(records),
+        counters=DynamoCounters(records),
+    )

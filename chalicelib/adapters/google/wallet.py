@@ -1,0 +1,269 @@
+"""Google Wallet: a loyalty class for each program and look, a loyalty object for each member.
+
+Sources, all at developers.google.com/wallet: "REST Resource: loyaltyclass", "REST Resource:
+loyaltyobject", "Error codes and exceptions", "Working with JSON Web Tokens (JWT)"; for access
+tokens "Using OAuth 2.0 for Server to Server Applications".
+
+The texts and colours are those of the look, in `google/class.json` and `google/object.json`. In
+the object `loyaltyPoints` is a list: the first that the card can fill is shown as the points, the
+second as the secondary points, for the face has these two places.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from chalicelib.adapters.http import Http, Response
+from chalicelib.adapters.looks import fill
+from chalicelib.domain.card import Card
+from chalicelib.domain.errors import Fault, Unavailable
+from chalicelib.kernel.canonical import fingerprint
+from chalicelib.kernel.clock import EARLIEST, MINUTE, SECOND, Clock
+
+SCOPE = "https://www.googleapis.com/auth/wallet_object.issuer"
+TOKEN_AUDIENCE = "https://oauth2.googleapis.com/token"  # wherever the token is asked for
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+ASSERTION_SECONDS = 3600  # the most that Google takes
+RENEW_BEFORE = 5 * MINUTE
+SAVE_URL = "https://pay.google.com/gp/v/save/"
+
+_CLASS = "loyaltyClass"
+_OBJECT = "loyaltyObject"
+_PLACES = ("loyaltyPoints", "secondaryLoyaltyPoints")
+_INT32 = range(-(2**31), 2**31)
+
+
+class GoogleLoyalty:
+    """Keeps the port `GoogleWallet`."""
+
+    def __init__(
+        self,
+        looks: Path,
+        service_account: Mapping[str, str],
+        issuer_id: str,
+        logo_url: str,
+        http: Http,
+        clock: Clock,
+        base_url: str = "https://walletobjects.googleapis.com",
+        origins: Sequence[str] = (),
+    ) -> None:
+        """`service_account` is the key file of Google Cloud, `logo_url` a public https image.
+
+        `origins` are the sites that show Google's save button; a plain link needs none.
+        """
+        self._looks = looks
+        self._issuer_id = issuer_id
+        self._logo_url = logo_url
+        self._http = http
+        self._base_url = base_url
+        self._origins = list(origins)
+        self._account = _ServiceAccount(service_account, http, clock)
+        self._classes_put: set[bytes] = set()
+
+    def put(self, card: Card) -> None:
+        """Makes the member's loyalty object, or patches the one there is, and its class.
+
+        The class goes out once in the life of this process, and again when it changed. Raises
+        `Unavailable` where Google throttles or cannot be reached, `Fault` where it refuses.
+        """
+        shown = self._class(card)
+        mark = fingerprint(shown)
+        if mark not in self._classes_put:
+            self._upsert(_CLASS, shown, shown)
+            self._classes_put.add(mark)
+        member = self._object(card)
+        self._upsert(_OBJECT, member, _clearing(self._look(card, "object"), member))
+
+    def save_link(self, card: Card) -> str:
+        """A link that saves the object which `put` made.
+
+        It names the object and its class only: browsers cut links that are too long, and the whole
+        object would bring this one near 1,800 characters.
+        """
+        member = {"id": self._object_id(card), "classId": self._class_id(card)}
+        claims = {
+            "aud": "google",
+            "typ": "savetowallet",
+            "origins": self._origins,
+            "payload": {"loyaltyObjects": [member]},
+        }
+        return SAVE_URL + self._account.sign(claims)
+
+    def _class(self, card: Card) -> dict[str, Any]:
+        """What all members share; nothing of the member is at hand here."""
+        values = {
+            "program_name": card.program_name,
+            "language": card.language,
+            "logo_url": self._logo_url,
+        }
+        return {
+            **fill(self._look(card, "class"), values),
+            "id": self._class_id(card),
+            "reviewStatus": "UNDER_REVIEW",  # also where it is approved already
+        }
+
+    def _object(self, card: Card) -> dict[str, Any]:
+        filled = fill(self._look(card, "object"), card.values)
+        shown = [_points(one) for one in filled.pop("loyaltyPoints", [])]
+        return {
+            **filled,
+            **dict(zip(_PLACES, shown, strict=False)),
+            "id": self._object_id(card),
+            "classId": self._class_id(card),
+            "state": "INACTIVE" if card.voided else "ACTIVE",
+        }
+
+    def _class_id(self, card: Card) -> str:
+        return _resource_id(self._issuer_id, card.program_id, card.look)
+
+    def _object_id(self, card: Card) -> str:
+        return _resource_id(self._issuer_id, card.program_id, card.member_id)
+
+    def _look(self, card: Card, name: str) -> dict[str, Any]:
+        return _template(self._looks / card.look / "google" / f"{name}.json")
+
+    def _upsert(self, kind: str, resource: dict[str, Any], patch: dict[str, Any]) -> None:
+        """Patches a resource, or inserts it where Google does not have it.
+
+        Answers by "Error codes and exceptions": 404 where it is not there, 409 where it already
+        is, which after a 404 means that another process was faster.
+        """
+        path = f"{kind}/{resource['id']}"
+        response = self._call("PATCH", path, patch)
+        if response.status == 404:
+            response = self._call("POST", kind, resource)
+        if response.status == 409:
+            response = self._call("PATCH", path, patch)
+        _check(response, path)
+
+    def _call(self, method: str, path: str, body: dict[str, Any]) -> Response:
+        response = self._send(method, path, body)
+        if response.status == 401:  # revoked before its end
+            self._account.forget_token()
+            response = self._send(method, path, body)
+        return response
+
+    def _send(self, method: str, path: str, body: dict[str, Any]) -> Response:
+        headers = {
+            "authorization": f"Bearer {self._account.token()}",
+            "content-type": "application/json",
+        }
+        url = f"{self._base_url}/walletobjects/v1/{path}"
+        return self._http.send(method, url, json.dumps(body).encode(), headers)
+
+
+class _ServiceAccount:
+    """Who we are to Google: an e-mail address and the RSA key that proves it."""
+
+    def __init__(self, account: Mapping[str, str], http: Http, clock: Clock) -> None:
+        key = load_pem_private_key(account["private_key"].encode(), password=None)
+        if not isinstance(key, RSAPrivateKey):
+            raise ValueError("a Google service account has an RSA key")
+        self._key = key
+        self._email = account["client_email"]
+        self._token_url = account["token_uri"]
+        self._http = http
+        self._clock = clock
+        self.forget_token()
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """A JWT of ours, issued now."""
+        issued = {"iss": self._email, "iat": self._clock.now() // SECOND}
+        return jwt.encode({**issued, **claims}, self._key, algorithm="RS256")
+
+    def token(self) -> str:
+        """An access token that is good for some minutes at least.
+
+        Raises `Unavailable` where none can be had now, `Fault` where Google gives us none.
+        """
+        now = self._clock.now()
+        if now >= self._renew_at:
+            self._token, seconds = self._ask(now // SECOND)
+            self._renew_at = now + seconds * SECOND - RENEW_BEFORE
+        return self._token
+
+    def forget_token(self) -> None:
+        """The next call asks for a new one."""
+        self._token = ""
+        self._renew_at = EARLIEST
+
+    def _ask(self, now_seconds: int) -> tuple[str, int]:
+        """A new token and how many seconds it is good for."""
+        claims = {"aud": TOKEN_AUDIENCE, "scope": SCOPE, "exp": now_seconds + ASSERTION_SECONDS}
+        form = urlencode({"grant_type": JWT_BEARER, "assertion": self.sign(claims)})
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        response = self._http.send("POST", self._token_url, form.encode(), headers)
+        _check(response, "an access token")
+        try:
+            answer = response.json
+            return str(answer["access_token"]), int(answer["expires_in"])
+        except (ValueError, KeyError, TypeError):
+            raise Fault("Google answered without an access token") from None
+
+
+def _check(response: Response, what: str) -> None:
+    """Raises `Unavailable` for what passes by itself, `Fault` for what does not."""
+    if response.status == 429 or response.status >= 500:
+        raise Unavailable(f"Google answered {response.status} for {what}")
+    if response.status >= 300:
+        raise Fault(f"Google answered {response.status} for {what}: {_reason(response)}")
+
+
+def _reason(response: Response) -> str:
+    """Google's own words: `{error: {message}}` of the API, `{error_description}` of OAuth."""
+    try:
+        answer = response.json
+        error = answer["error"]
+        return str(error["message"] if isinstance(error, dict) else answer["error_description"])
+    except (ValueError, KeyError, TypeError):
+        return "no reason given"
+
+
+def _clearing(look: dict[str, Any], resource: dict[str, Any]) -> dict[str, Any]:
+    """The patch that makes a stored object this one.
+
+    A patch is merged into what is stored ("Method: loyaltyobject.patch": patch semantics), so
+    what the look could fill and this card does not is sent as null, which removes it. A balance
+    may have one form only: the others are removed too.
+    """
+    places = {place: _clearing_balance(resource.get(place)) for place in _PLACES}
+    return {**dict.fromkeys(look), **resource, **places}
+
+
+def _clearing_balance(points: dict[str, Any] | None) -> dict[str, Any] | None:
+    if points is None:
+        return None
+    return {**points, "balance": {"int": None, "string": None, **points["balance"]}}
+
+
+def _points(points: dict[str, Any]) -> dict[str, Any]:
+    """Google's integers have 32 bits; a balance beyond them is written as text."""
+    number = points["balance"].get("int", 0)
+    return points if number in _INT32 else {**points, "balance": {"string": str(number)}}
+
+
+def _resource_id(issuer_id: str, *parts: str) -> str:
+    """`<issuer>.<part>.<part>`, different for different parts."""
+    return ".".join((issuer_id, *map(_plain, parts)))
+
+
+def _plain(part: str) -> str:
+    """Google allows letters, digits, `.`, `_` and `-`; any other byte becomes `-` and two digits.
+
+    So do `.` and `-` themselves: they have a meaning here.
+    """
+    return re.sub(rb"\W|-", lambda found: b"-%02x" % found[0][0], part.encode()).decode()
+
+
+@cache
+def _template(path: Path) -> dict[str, Any]:
+    template: dict[str, Any] = json.loads(path.read_bytes())
+    return template
