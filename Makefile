@@ -2,14 +2,22 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CLOUD := .venv-cloud
+STAGE ?= prod
 SAY := @printf '%s\n'
 
-.PHONY: test check setup clean help
+.PHONY: run demo test check bench package deploy setup clean help
 
 help:
-	$(SAY) "make test   all tests, offline" "make check  linters, types and structure"
+	$(SAY) "make run      everything on this machine, at http://localhost:8000" \
+		"make demo     the story, played against make run" \
+		"make test     all tests, offline" \
+		"make check    linters, types and structure" \
+		"make bench    measurements" \
+		"make package  what is deployed, into build/  [STAGE=prod]" \
+		"make deploy   to AWS  STAGE=prod BUCKET=my-deployments [PARAMETERS='AlarmEmail=me@shop.example']"
 
-setup: $(VENV)/.ready
+setup: $(VENV)/.ready $(CLOUD)/.ready
 
 $(VENV)/.ready: requirements.txt requirements-dev.txt
 	$(SAY) "Setting up .venv (a few minutes the first time) ..."
@@ -18,6 +26,29 @@ $(VENV)/.ready: requirements.txt requirements-dev.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
+
+# The local cloud pins a botocore of its own, so it lives apart.
+$(CLOUD)/.ready: requirements-cloud.txt | $(VENV)/.ready
+	$(SAY) "Setting up .venv-cloud (a minute the first time) ..."
+	@$(PYTHON) -m venv $(CLOUD)
+	@$(CLOUD)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-cloud.txt
+	@touch $@
+
+run: setup
+	@$(BIN)/python -m local.run
+
+demo: setup
+	@$(BIN)/python -m local.demo $(ARGS)
+
+bench: setup
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+package: setup
+	@$(BIN)/python -m infra.package --stage $(STAGE)
+
+deploy: setup
+	@$(BIN)/python -m infra.deploy --stage $(STAGE) --bucket "$(BUCKET)" \
+		$(foreach parameter,$(PARAMETERS),--parameter "$(parameter)")
 
 test: setup
 	@$(BIN)/python -m pytest $(ARGS)
@@ -29,4 +60,4 @@ check: setup
 	@$(BIN)/lint-imports
 
 clean:
-	@rm -rf $(VENV) .venv-cloud build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(CLOUD) build .mypy_cache .ruff_cache .pytest_cache .hypothesis

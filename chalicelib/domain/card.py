@@ -23,6 +23,16 @@ class CardBalance:
     amount: int  # available, or minus the debt
     goal: int | None = None
 
+    def values(self, name: str) -> dict[str, str | int]:
+        """What the placeholders that start with `name` stand for."""
+        if self.goal is None:
+            shown: str | int = self.amount
+            values = {name: shown, f"{name}.amount": shown}
+        else:
+            shown = f"{self.amount} / {self.goal}"
+            values = {name: self.amount, f"{name}.goal": self.goal, f"{name}.progress": shown}
+        return {**values, f"{name}.label": self.label, f"{name}.shown": shown}
+
 
 @dataclass(frozen=True)
 class Card:
@@ -52,21 +62,22 @@ class Card:
         """What the placeholders of a look stand for.
 
         `{points}` is the amount of the currency `points`, `{points.label}` its label and
-        `{stamps.progress}` a currency with a goal as `7 / 8`. What the card does not have is
-        absent, and a look leaves out the field that asks for it.
+        `{stamps.progress}` a currency with a goal as `7 / 8`. A look for any program asks for the
+        `{first}` and the `{second}` currency instead; `.shown` is the progress where there is a
+        goal, and otherwise the amount. What the card does not have is absent, and a look leaves
+        out the field that asks for it.
         """
         values: dict[str, str | int] = {
             "program_name": self.program_name,
             "member_id": self.member_id,
+            "language": self.language,
         }
         if self.member_name:
             values["member_name"] = self.member_name
         for balance in self.balances:
-            values[balance.currency] = balance.amount
-            values[f"{balance.currency}.label"] = balance.label
-            if balance.goal is not None:
-                values[f"{balance.currency}.goal"] = balance.goal
-                values[f"{balance.currency}.progress"] = f"{balance.amount} / {balance.goal}"
+            values |= balance.values(balance.currency)
+        for place, balance in zip(("first", "second"), self.balances, strict=False):
+            values |= balance.values(place)
         return values
 
 

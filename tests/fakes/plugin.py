@@ -1,9 +1,19 @@
 """Fixtures that many tests share."""
 
+from pathlib import Path
+
 import pytest
 
 from chalicelib.adapters.memory.store import memory_store
+from local.certificates import Certificates, ensure
 from tests.fakes.shop import Shop
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Stand-ins of Apple's and Google's certificates and keys."""
+    folder: Path = tmp_path_factory.mktemp("certificates")
+    return ensure(folder)
 
 
 @pytest.fixture

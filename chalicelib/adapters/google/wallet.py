@@ -6,13 +6,13 @@ tokens "Using OAuth 2.0 for Server to Server Applications".
 
 The texts and colours are those of the look, in `google/class.json` and `google/object.json`. In
 the object `loyaltyPoints` is a list: the first that the card can fill is shown as the points, the
-second as the secondary points, for the face has these two places.
+second as the secondary points, for the face has these two places. A label is shown once, so a look
+may ask for a currency in two ways, the better one first.
 """
 
 import json
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from chalicelib.adapters.http import Http, Response
-from chalicelib.adapters.looks import fill
+from chalicelib.adapters.looks import fill, load_look
 from chalicelib.domain.card import Card
 from chalicelib.domain.errors import Fault, Unavailable
 from chalicelib.kernel.canonical import fingerprint
@@ -112,10 +112,13 @@ class GoogleLoyalty:
 
     def _object(self, card: Card) -> dict[str, Any]:
         filled = fill(self._look(card, "object"), card.values)
-        shown = [_points(one) for one in filled.pop("loyaltyPoints", [])]
+        shown: dict[str, Any] = {}
+        for points in filled.pop("loyaltyPoints", []):
+            if points["balance"]:
+                shown.setdefault(points["label"], _points(points))
         return {
             **filled,
-            **dict(zip(_PLACES, shown, strict=False)),
+            **dict(zip(_PLACES, shown.values(), strict=False)),
             "id": self._object_id(card),
             "classId": self._class_id(card),
             "state": "INACTIVE" if card.voided else "ACTIVE",
@@ -128,7 +131,8 @@ class GoogleLoyalty:
         return _resource_id(self._issuer_id, card.program_id, card.member_id)
 
     def _look(self, card: Card, name: str) -> dict[str, Any]:
-        return _template(self._looks / card.look / "google" / f"{name}.json")
+        look: dict[str, Any] = load_look(self._looks, card.look, f"google/{name}.json")
+        return look
 
     def _upsert(self, kind: str, resource: dict[str, Any], patch: dict[str, Any]) -> None:
         """Patches a resource, or inserts it where Google does not have it.
@@ -172,7 +176,8 @@ class _ServiceAccount:
         self._token_url = account["token_uri"]
         self._http = http
         self._clock = clock
-        self.forget_token()
+        self._token = ""
+        self._renew_at = EARLIEST
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         """A JWT of ours, issued now."""
@@ -192,7 +197,6 @@ class _ServiceAccount:
 
     def forget_token(self) -> None:
         """The next call asks for a new one."""
-        self._token = ""
         self._renew_at = EARLIEST
 
     def _ask(self, now_seconds: int) -> tuple[str, int]:
@@ -260,10 +264,4 @@ def _plain(part: str) -> str:
 
     So do `.` and `-` themselves: they have a meaning here.
     """
-    return re.sub(rb"\W|-", lambda found: b"-%02x" % found[0][0], part.encode()).decode()
-
-
-@cache
-def _template(path: Path) -> dict[str, Any]:
-    template: dict[str, Any] = json.loads(path.read_bytes())
-    return template
+    return re.sub(rb"\W", lambda found: b"-%02x" % found[0][0], part.encode()).decode()

@@ -1,0 +1,132 @@
+"""Runs all of Regulars on this machine: `make run`.
+
+Everything lies under `.local/` and is found again by the next run. REGULARS_PORT (8000) is the port
+of the API; the three ports above it are for the local cloud and the stand-ins.
+"""
+
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.package import LOCAL_STAGE, ROOT, Package, package
+from infra.progress import Failed, say, step
+from local.cloud import Cloud, running_cloud
+from local.deploy import Deployed, deploy, stack_exists, warm
+from local.front import running_front
+from local.processes import free_port, refuse_taken
+from local.stand_ins import StandIns, running_stand_ins
+
+FOLDER = ROOT / ".local"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where everything listens, on loopback only."""
+
+    api: int
+    cloud: int
+    apns: int
+    google: int
+
+    @classmethod
+    def from_(cls, first: int) -> "Ports":
+        """Four ports in a row."""
+        return cls(first, first + 1, first + 2, first + 3)
+
+    @classmethod
+    def free(cls) -> "Ports":
+        """Any that nobody uses."""
+        return cls(free_port(), free_port(), free_port(), free_port())
+
+
+@dataclass(frozen=True)
+class Running:
+    """All of Regulars, at an address."""
+
+    base_url: str
+    deployed: Deployed
+    stand_ins: StandIns
+    found: bool  # the state of an earlier run
+
+
+@contextmanager
+def running_all(folder: Path, ports: Ports) -> Iterator[Running]:
+    """The stand-ins, the cloud with the deployed package, and the front. Raises `Failed`."""
+    made = package(LOCAL_STAGE)
+    with ExitStack() as stack:
+        with step("Starting the local cloud and the stand-ins"):
+            stand_ins = stack.enter_context(running_stand_ins(folder, ports.apns, ports.google))
+            cloud = stack.enter_context(running_cloud(folder / "cloud", ports.cloud))
+        found = stack_exists(cloud)
+        with step("Updating the stack" if found else "Creating the stack"):
+            deployed = _deploy(cloud, made, stand_ins, ports)
+        warm(deployed)
+        base_url = stack.enter_context(running_front(deployed, ports.api))
+        yield Running(base_url, deployed, stand_ins, found)
+
+
+def _deploy(cloud: Cloud, made: Package, stand_ins: StandIns, ports: Ports) -> Deployed:
+    parameters = {**stand_ins.parameters, "BaseUrl": f"http://localhost:{ports.api}"}
+    return deploy(cloud, made, parameters, stand_ins.secrets)
+
+
+def run(folder: Path, ports: Ports) -> None:
+    """Starts everything, seeds it, says what to open, and waits to be ended."""
+    for port in (ports.api, ports.cloud, ports.apns, ports.google):
+        refuse_taken(port, "needed by make run")
+    with _marked(folder), running_all(folder, ports) as running:
+        for line in _seeded(running, folder / "seed"):
+            say(line)
+        say(f"\nRegulars runs at {running.base_url}; Ctrl-C ends it.")
+        try:
+            while True:
+                time.sleep(3600)
+        finally:
+            say("\nStopping; the state is kept for the next run ...")
+
+
+def _seeded(running: Running, folder: Path) -> list[str]:
+    from local.seed import seed  # loads the application
+
+    if folder.exists() and not running.found:
+        say("The state of the last run was lost; the demo is made anew.")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with step("Finding the demo again" if running.found else "Making the demo"):
+        return seed(running.base_url, running.deployed.invoke_operator, folder)
+
+
+@contextmanager
+def _marked(folder: Path) -> Iterator[None]:
+    """Says where the last run was killed: the cloud writes its state only at a clean stop."""
+    marker = folder / "running"
+    if marker.exists():
+        say("The last run was not ended cleanly: what it changed is lost.")
+    folder.mkdir(parents=True, exist_ok=True)
+    marker.touch()
+    try:
+        yield
+    finally:
+        marker.unlink()
+
+
+def main() -> None:
+    """The command line."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        run(FOLDER, Ports.from_(int(os.environ.get("REGULARS_PORT", "8000"))))
+    except Failed as failure:
+        sys.exit(str(failure))
+    except KeyboardInterrupt:
+        say("Stopped.")
+
+
+if __name__ == "__main__":
+    main()

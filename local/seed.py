@@ -1,0 +1,128 @@
+"""The demo of `make run`: a program in test mode, some members, and the keys to try it with."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from infra.package import ROOT
+from local.client import Client
+
+PROGRAM = ROOT / "programs" / "coffee_stamps.yaml"
+MEMBERS = (("Ada", "Lovelace", 6), ("Grace", "Hopper", 3), ("Alan", "Turing", 0))
+SOURCE = "webshop"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demo was made of, kept for the next run."""
+
+    base_url: str
+    program_id: str
+    secret_key: str
+    publishable_key: str
+    webhook_secret: str
+    member_id: str
+
+
+def seed(
+    base_url: str, invoke_operator: Callable[[dict[str, Any]], Any], folder: Path
+) -> list[str]:
+    """Makes the demo, or finds that of an earlier run in `folder`; the lines to show."""
+    file = folder / "demo.json"
+    demo = _found(file, base_url) or _made(base_url, invoke_operator)
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(asdict(demo), indent=1))
+    return _lines(demo)
+
+
+def load(folder: Path) -> Demo | None:
+    """The demo of the last run, None where there was none."""
+    file = folder / "demo.json"
+    return Demo(**json.loads(file.read_text())) if file.exists() else None
+
+
+def order(member_id: str, order_id: str, drinks: int) -> dict[str, Any]:
+    """A paid order of some coffees."""
+    return {
+        "source": SOURCE,
+        "id": order_id,
+        "member_id": member_id,
+        "currency": "EUR",
+        "placed_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "lines": [
+            {
+                "id": "1",
+                "name": "Flat white",
+                "categories": ["drinks"],
+                "quantity": drinks,
+                "unit_price": 380,
+            }
+        ],
+    }
+
+
+def _found(file: Path, base_url: str) -> Demo | None:
+    demo = load(file.parent)
+    if demo is None:
+        return None
+    known = Client(base_url, demo.secret_key).call("GET", f"/v1/members/{demo.member_id}")
+    return Demo(**{**asdict(demo), "base_url": base_url}) if known.status == 200 else None
+
+
+def _made(base_url: str, invoke_operator: Callable[[dict[str, Any]], Any]) -> Demo:
+    made = invoke_operator({"action": "create_program", "name": "Corner Coffee", "mode": "test"})
+    shop = Client(base_url, made["secret_key"])
+    shop.do("POST", "/v1/programs", PROGRAM.read_bytes(), Content_Type="application/yaml")
+    publishable = shop.do("POST", "/v1/keys", {"kind": "publishable", "name": "web page"})
+    webhook = shop.do("POST", "/v1/keys", {"kind": "webhook", "name": SOURCE, "source": SOURCE})
+    members = []
+    for given_name, family_name, drinks in MEMBERS:
+        profile = {
+            "external_id": given_name.lower(),
+            "given_name": given_name,
+            "family_name": family_name,
+        }
+        members.append(shop.do("POST", "/v1/members", profile)["id"])
+        if drinks:
+            shop.do("POST", "/v1/orders", order(members[-1], f"demo-{given_name}", drinks))
+    return Demo(
+        base_url=base_url,
+        program_id=made["program_id"],
+        secret_key=made["secret_key"],
+        publishable_key=publishable["secret"],
+        webhook_secret=webhook["secret"],
+        member_id=members[0],
+    )
+
+
+def _lines(demo: Demo) -> list[str]:
+    shop = Client(demo.base_url, demo.secret_key)
+    token = shop.do("POST", f"/v1/members/{demo.member_id}/tokens")["token"]
+    passes = shop.do("GET", f"/v1/members/{demo.member_id}/passes")
+    url, key = demo.base_url, demo.secret_key
+    body = json.dumps({**order(demo.member_id, "curl-1", 1)})
+    return [
+        "",
+        "Keys (test mode: no real phone is ever reached)",
+        f"  secret key        {key}",
+        f"  publishable key   {demo.publishable_key}",
+        f"  webhook secret    {demo.webhook_secret}   (source {SOURCE})",
+        f"  member token      {token}",
+        "",
+        "Open",
+        f"  the API           {url}/docs",
+        f"  Ada's card        {passes['page']}",
+        f"  Apple Wallet      {passes['apple']}",
+        f"  Google Wallet     {passes['google']}",
+        "",
+        "Try",
+        f"  curl {url}/v1/members/{demo.member_id}/account -H 'Authorization: Bearer {key}'",
+        f"  curl {url}/v1/orders -H 'Authorization: Bearer {key}' "
+        f"-H 'Content-Type: application/json' -d '{body}'",
+        f"  curl {url}/v1/me -H 'Authorization: Bearer {token}'",
+        "",
+        "Or, in another terminal: make demo",
+    ]

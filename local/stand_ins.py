@@ -1,0 +1,87 @@
+"""The stand-ins of Apple's push service and Google Wallet, and what the stack is told of them."""
+
+import json
+import secrets
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.package import ROOT
+from local.certificates import ISSUER_ID, LOGO_URL, ensure
+from local.processes import LOOPBACK, listening, refuse_taken, running
+
+
+@dataclass(frozen=True)
+class StandIns:
+    """Where the stand-ins write what they received, and how the stack reaches them."""
+
+    apns_folder: Path
+    google_folder: Path
+    parameters: dict[str, str]
+    secrets: dict[str, str]
+
+
+@contextmanager
+def running_stand_ins(folder: Path, apns_port: int, google_port: int) -> Iterator[StandIns]:
+    """Both stand-ins, with certificates and keys kept in `folder`."""
+    certificates = ensure(folder / "certificates")
+    apns, google = folder / "apns", folder / "google"
+    google_url = f"http://{LOOPBACK}:{google_port}"
+    with (
+        _running("local.apns", apns_port, apns, lambda: listening(apns_port)),
+        _running("local.google_wallet", google_port, google, lambda: _answers(google_url)),
+    ):
+        yield StandIns(
+            apns_folder=apns,
+            google_folder=google,
+            parameters={
+                "ApnsHost": "localhost",
+                "ApnsPort": str(apns_port),
+                "ApnsCertificateAuthority": certificates.apns_authority,
+                "GoogleWalletUrl": google_url,
+            },
+            secrets={
+                "master_key": _master_key(folder),
+                "apple": json.dumps(certificates.apple),
+                "google": json.dumps(_google(google)),
+            },
+        )
+
+
+@contextmanager
+def _running(module: str, port: int, folder: Path, ready: Callable[[], bool]) -> Iterator[None]:
+    refuse_taken(port, module)
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", module, "--port", str(port), "--folder", str(folder)]
+    with running(module, command, folder.with_suffix(".log"), ready, work_folder=ROOT):
+        yield
+
+
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=2).close()
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _google(folder: Path) -> dict[str, Any]:
+    """The parameter `google`; the stand-in writes the key file down when it starts."""
+    account = json.loads((folder / "service_account.json").read_text())
+    return {"service_account": account, "issuer_id": ISSUER_ID, "logo_url": LOGO_URL}
+
+
+def _master_key(folder: Path) -> str:
+    """Made once: what was signed with it stays good over restarts."""
+    file = folder / "master_key"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_hex(32))
+    return file.read_text()

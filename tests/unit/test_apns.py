@@ -1,0 +1,136 @@
+"""Our client of Apple's push service, against a stand-in that speaks the protocol."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chalicelib.adapters.apple.apns import ApnsClient
+from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.ports import PushOutcome
+from local.apns import GONE_SINCE, PushService
+from local.certificates import PASS_TYPE_ID, Certificates
+
+
+@pytest.fixture
+def service(certificates: Certificates, tmp_path: Path) -> Iterator[PushService]:
+    service = PushService(certificates, tmp_path, streams=50)
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def client(service: PushService, certificates: Certificates) -> Iterator[ApnsClient]:
+    client = make_client(service.port, certificates)
+    yield client
+    if client._connection:
+        client._connection.close()
+
+
+def make_client(port: int, certificates: Certificates) -> ApnsClient:
+    return ApnsClient(
+        "localhost",
+        port,
+        certificates.pass_certificate.encode(),
+        certificates.pass_key.encode(),
+        PASS_TYPE_ID,
+        certificates.apns_authority.encode(),
+        timeout_seconds=5,
+    )
+
+
+def test_many_pushes_go_over_one_connection_within_the_services_limit(
+    service: PushService, client: ApnsClient
+) -> None:
+    tokens = [f"{number:064x}" for number in range(300)]
+    results = client.push(tokens)
+    assert [(one.token, one.outcome) for one in results] == [
+        (token, PushOutcome.SENT) for token in tokens
+    ]
+    assert sorted(push["token"] for push in service.stats.pushes) == tokens
+    assert service.stats.connections == 1
+    assert 1 < service.stats.most_streams <= 50
+    assert {
+        (one["topic"], one["push_type"], one["priority"], one["payload"])
+        for one in service.stats.pushes
+    } == {(PASS_TYPE_ID, "background", "5", "{}")}
+
+
+def test_each_answer_means_what_apple_says(client: ApnsClient) -> None:
+    results = client.push(["gone-1", "bad-1", "busy-1", "forbidden-1", "reset-1", "good"])
+    assert [(one.outcome, one.reason, one.gone_since) for one in results] == [
+        (PushOutcome.GONE, "Unregistered", GONE_SINCE),
+        (PushOutcome.GONE, "BadDeviceToken", None),
+        (PushOutcome.RETRY, "TooManyRequests", None),
+        (PushOutcome.REFUSED, "BadCertificate", None),
+        (PushOutcome.RETRY, "stream reset", None),
+        (PushOutcome.SENT, "", None),
+    ]
+
+
+def test_thousands_of_error_texts_do_not_stop_the_connection(
+    service: PushService, client: ApnsClient
+) -> None:
+    results = client.push([f"bad-{number}" for number in range(3000)])
+    assert {one.outcome for one in results} == {PushOutcome.GONE}
+    assert service.stats.connections == 1
+    assert len(service.stats.pushes) == 3000
+
+
+def test_a_service_that_is_down_is_asked_again_on_a_new_connection(
+    service: PushService, client: ApnsClient
+) -> None:
+    (result,) = client.push(["down-1"])
+    assert (result.outcome, result.reason) == (PushOutcome.RETRY, "ServiceUnavailable")
+    assert client.push(["good"])[0].outcome is PushOutcome.SENT
+    assert service.stats.connections == 2
+
+
+def test_what_a_lost_connection_took_is_to_be_tried_again(client: ApnsClient) -> None:
+    results = client.push(["drop-1", "a", "b"])
+    assert {one.outcome for one in results} == {PushOutcome.RETRY}
+    assert [one.token for one in results] == ["drop-1", "a", "b"]
+    assert client.push(["a"])[0].outcome is PushOutcome.SENT
+
+
+def test_what_goaway_left_is_sent_again_once(service: PushService, client: ApnsClient) -> None:
+    results = client.push(["away-1", "a", "b"])
+    assert [one.outcome for one in results] == [PushOutcome.SENT] * 3
+    assert service.stats.connections == 2
+    assert sorted(one["token"] for one in service.stats.pushes) == ["a", "away-1", "b"]
+
+
+def test_a_connection_that_was_closed_between_two_batches_is_opened_anew(
+    service: PushService, client: ApnsClient
+) -> None:
+    assert client.push(["a"])[0].outcome is PushOutcome.SENT
+    service.drop_connections()
+    assert client.push(["b"])[0].outcome is PushOutcome.SENT
+    assert service.stats.connections == 2
+
+
+def test_no_service_is_unavailable(service: PushService, certificates: Certificates) -> None:
+    client = make_client(service.port, certificates)
+    service.stop()
+    with pytest.raises(Unavailable):
+        client.push(["a"])
+
+
+def test_a_service_we_do_not_trust_is_told_nothing(
+    service: PushService, certificates: Certificates
+) -> None:
+    client = ApnsClient(
+        "localhost",
+        service.port,
+        certificates.pass_certificate.encode(),
+        certificates.pass_key.encode(),
+        PASS_TYPE_ID,
+    )
+    with pytest.raises(Unavailable):
+        client.push(["a"])
+    assert service.stats.pushes == []
+
+
+def test_nothing_to_push_opens_no_connection(service: PushService, client: ApnsClient) -> None:
+    assert client.push([]) == []
+    assert service.stats.connections == 0
