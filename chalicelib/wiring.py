@@ -145,16 +145,6 @@ class Runtime:
         return [name for name, wallet in offered.items() if wallet is not None]
 
     @cached_property
-    def wallet_queue(self) -> Queue:
-        """Where changes of members wait to be brought to their phones."""
-        return self._queue(self._settings.wallet_queue_url)
-
-    @cached_property
-    def parked_queue(self) -> Queue:
-        """Where records lie that we could not read."""
-        return self._queue(self._settings.parked_queue_url)
-
-    @cached_property
     def _apple_push(self) -> ApplePushService | None:
         apple = self._json("apple")
         if apple is None:
@@ -170,37 +160,48 @@ class Runtime:
             self._settings.apns_authority.encode() or None,
         )
 
-    def _queue(self, url: str) -> Queue:
-        from chalicelib.adapters.sqs import SqsQueue
-
-        return SqsQueue(url, self._settings.region)
-
     def _json(self, name: str) -> dict[str, Any] | None:
         text = self._parameters.get(name)
         return json.loads(text) if text else None
 
 
-_installed: list[Runtime] = []
+@dataclass(frozen=True)
+class Queues:
+    """Where messages go. The routers have these alone: no secret, no table."""
+
+    wallet: Queue  # members whose cards may have changed
+    parked: Queue  # records that we could not read
+
+
+_RUNTIME: list[Runtime] = []
+_QUEUES: list[Queues] = []
 
 
 def runtime() -> Runtime:
     """The one of this process, made at the first call."""
-    if not _installed:
-        _installed.append(_of_environment())
-    return _installed[0]
+    if not _RUNTIME:
+        _RUNTIME.append(_runtime_of(Settings.of_environment(os.environ)))
+    return _RUNTIME[0]
 
 
-def install(replacement: Runtime) -> None:
-    """Puts a ready runtime in place of the one of the environment."""
-    _installed[:] = [replacement]
+def queues() -> Queues:
+    """Those of this process, made at the first call."""
+    if not _QUEUES:
+        _QUEUES.append(_queues_of(Settings.of_environment(os.environ)))
+    return _QUEUES[0]
 
 
-def _of_environment() -> Runtime:
+def install(new_runtime: Runtime, new_queues: Queues) -> None:
+    """Puts ready ones in place of those of the environment."""
+    _RUNTIME[:] = [new_runtime]
+    _QUEUES[:] = [new_queues]
+
+
+def _runtime_of(settings: Settings) -> Runtime:
     from chalicelib.adapters.aws import make_client
     from chalicelib.adapters.dynamo.store import dynamo_store
     from chalicelib.adapters.parameters import read_parameters
 
-    settings = Settings.of_environment(os.environ)
     store = dynamo_store(
         make_client("dynamodb", settings.region),
         settings.ledger_table,
@@ -208,3 +209,12 @@ def _of_environment() -> Runtime:
         settings.records_table,
     )
     return Runtime(settings, store, read_parameters(settings.parameters_path, settings.region))
+
+
+def _queues_of(settings: Settings) -> Queues:
+    from chalicelib.adapters.sqs import SqsQueue
+
+    return Queues(
+        wallet=SqsQueue(settings.wallet_queue_url, settings.region),
+        parked=SqsQueue(settings.parked_queue_url, settings.region),
+    )

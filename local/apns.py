@@ -67,6 +67,8 @@ class PushService:
 
     def stop(self) -> None:
         """Ends the service and all its connections."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
         self._listener.close()
         self.drop_connections()
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,7 +49,8 @@ def running_cloud(folder: Path, port: int = 0) -> Iterator[Cloud]:
     port = port or free_port()
     endpoint = f"http://{LOOPBACK}:{port}"
     folder = folder.resolve()
-    (folder / "tmp").mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder / "tmp", ignore_errors=True)  # code that Lambdas of the last run unpacked
+    (folder / "tmp").mkdir(parents=True)
     _forget_stream_positions(folder / "state" / "lambda.json")
     with running(
         "The local cloud",

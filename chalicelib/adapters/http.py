@@ -58,7 +58,6 @@ class Http:
         if len(content) > MAX_RESPONSE_BYTES:
             answer.close()
             raise Fault(f"{address.host} answered with more than {MAX_RESPONSE_BYTES} bytes")
-        answer.release_conn()
         return Response(
             answer.status, {name.lower(): value for name, value in answer.headers.items()}, content
         )

@@ -61,7 +61,7 @@ def register(call: Call, device_id: str, type_id: str, serial: str) -> Answer | 
     if key is None or len(device_id) > _MAX_ID:
         return _STRANGER
     new = passes.register(call.context, key, device_id, type_id, call.body.pushToken)
-    return Answer(b"", HTTPStatus.CREATED if new else HTTPStatus.OK)
+    return Answer("", HTTPStatus.CREATED if new else HTTPStatus.OK)
 
 
 @resource.endpoint("DELETE", _REGISTRATION, callers=PUBLIC)
@@ -71,7 +71,7 @@ def unregister(call: Call, device_id: str, type_id: str, serial: str) -> Answer 
     if key is None:
         return _STRANGER
     call.context.store.passes.unregister(key.program_id, key.member_id, device_id)
-    return Answer(b"")
+    return Answer("")
 
 
 @resource.endpoint(
@@ -91,7 +91,7 @@ def list_changed(call: Call, device_id: str, type_id: str) -> Answer | ChangedVi
     tag = call.query.passesUpdatedSince
     changed = passes.changed_passes(call.context, device_id, type_id, tag)
     if changed is None:
-        return Answer(b"", HTTPStatus.NO_CONTENT)
+        return Answer("", HTTPStatus.NO_CONTENT)
     return ChangedView(list(changed.serials), changed.tag)
 
 
@@ -111,7 +111,7 @@ def send_pass(call: Call, type_id: str, serial: str) -> Answer | Refusal:
     issued = passes.issue(call.context, key, card)
     since = from_http_date(call.header("if-modified-since"))
     if since is not None and issued.modified_at // SECOND * SECOND <= since:
-        return Answer(b"", HTTPStatus.NOT_MODIFIED)
+        return Answer("", HTTPStatus.NOT_MODIFIED)
     return apple_pass(call, builder, key, card)
 
 
@@ -122,7 +122,7 @@ def log(call: Call) -> Answer | Refusal:
         return refusal
     for line in call.body.logs:
         _LOG.warning("a phone says: %r", line[:1000])
-    return Answer(b"")
+    return Answer("")
 
 
 def _holder(call: Call, type_id: str, serial: str) -> PassKey | None:

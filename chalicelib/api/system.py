@@ -26,7 +26,7 @@ def openapi(call: Call) -> Answer:  # noqa: ARG001
     """Read this API as an OpenAPI 3.1 document."""
     from chalicelib.api.openapi import document
 
-    return Answer(msgspec.json.encode(document()))
+    return Answer(msgspec.json.encode(document()).decode())
 
 
 @resource.endpoint("GET", "/docs", callers=PUBLIC, answer_type="text/html; charset=utf-8")

@@ -90,7 +90,7 @@ class IssuedPass:
     revision: int  # 1, 2, 3, ...: one for each change of the card
     digest: bytes
     modified_at: Instant  # whole seconds, later with every revision: the Last-Modified
-    pushed_revision: int = 0  # 0: nothing was pushed yet
+    pushed_revision: int = 0  # the revision that every phone was told of
     google: bool = False  # whether the member has asked for it in Google Wallet
 
 

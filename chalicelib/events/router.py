@@ -25,7 +25,7 @@ def on_records(event: dict[str, Any]) -> None:
 
 
 def _route(records: Iterable[dict[str, Any]], read: Any) -> None:
-    runtime = wiring.runtime()
+    queues = wiring.queues()
     messages: dict[str, None] = {}
     unreadable = []
     for record in records:
@@ -38,9 +38,9 @@ def _route(records: Iterable[dict[str, Any]], read: Any) -> None:
         if member is not None:
             messages[json.dumps({"program_id": member[0], "member_id": member[1]})] = None
     if unreadable:
-        runtime.parked_queue.send(unreadable)
+        queues.parked.send(unreadable)
     if messages:
-        runtime.wallet_queue.send(list(messages))
+        queues.wallet.send(list(messages))
 
 
 def _of_ledger(record: dict[str, Any]) -> tuple[str, str]:

@@ -96,25 +96,38 @@ def issue(context: Context, key: PassKey, card: Card, *, google: bool = False) -
     passes = context.store.passes
     for attempt in range(TRIES):
         was = passes.issued(key.program_id, key.member_id)
-        if was is not None and was.digest == card.digest and (was.google or not google):
-            return was
         now = context.clock.now() // SECOND * SECOND
         if was is None:
-            first = IssuedPass(key.program_id, key.member_id, 1, card.digest, now, google=google)
-            if passes.put_issued(first, replaces=0):
-                return first
-        else:
-            changed = replace(
-                was,
-                revision=was.revision + 1,
-                digest=card.digest,
-                modified_at=max(now, was.modified_at + SECOND),
-                google=was.google or google,
+            issued = IssuedPass(
+                key.program_id, key.member_id, 1, card.digest, now, pushed_revision=1, google=google
             )
-            if passes.put_issued(changed, replaces=was.revision):
-                return changed
+        else:
+            issued = _next(was, card, now, google)
+        if issued == was or passes.put_issued(issued, replaces=was.revision if was else 0):
+            return issued
         context.pause.before(attempt)
     raise Contended("the pass was changed again and again")
+
+
+def _next(was: IssuedPass, card: Card, now: Instant, google: bool) -> IssuedPass:
+    """What follows: nothing, the same card in one more wallet, or another card."""
+    if was.digest != card.digest:
+        return replace(
+            was,
+            revision=was.revision + 1,
+            digest=card.digest,
+            modified_at=max(now, was.modified_at + SECOND),
+            google=was.google or google,
+        )
+    if google and not was.google:
+        told = was.pushed_revision == was.revision
+        return replace(
+            was,
+            revision=was.revision + 1,
+            pushed_revision=was.pushed_revision + told,
+            google=True,
+        )
+    return was
 
 
 def register(context: Context, key: PassKey, device_id: str, type_id: str, token: str) -> bool:

@@ -1,10 +1,12 @@
 """A shop for tests: the whole API in one process, on any store, with a clock that is set."""
 
+import base64
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from chalicelib import wiring
 from chalicelib.domain.ports import Store
@@ -48,7 +50,8 @@ class Queued:
 
     messages: list[str] = field(default_factory=list)
 
-    def send(self, messages: list[str]) -> None:
+    def send(self, messages: Sequence[str]) -> None:
+        """Keeps them in their order."""
         self.messages += messages
 
 
@@ -85,7 +88,8 @@ class Shop:
             clock=self.clock,
             pause=NoPause(),
         )
-        wiring.install(self.runtime)
+        self.queues = wiring.Queues(Queued(), Queued())
+        wiring.install(self.runtime, self.queues)
         made = on_operator({"action": "create_program", "name": "Corner Coffee", "mode": mode})
         self.program_id: str = made["program_id"]
         self.key: str = made["secret_key"]
@@ -175,8 +179,6 @@ def invoke(
     text = body.decode("latin-1") if isinstance(body, bytes) else body
     encoded = isinstance(body, bytes)
     if encoded:
-        import base64
-
         text = base64.b64encode(body).decode()
     event = {
         "resource": resource,
@@ -197,11 +199,9 @@ def invoke(
         "body": text or None,
         "isBase64Encoded": encoded,
     }
-    answer = app(event, None)
-    raw = answer["body"].encode() if isinstance(answer["body"], str) else answer["body"]
+    answer = json.loads(json.dumps(app(event, None)))  # as Lambda hands it on
+    raw = answer["body"].encode()
     if answer.get("isBase64Encoded"):
-        import base64
-
         raw = base64.b64decode(raw)
     reply_headers = {name.lower(): value for name, value in answer["headers"].items()}
     return Reply(answer["statusCode"], reply_headers, raw)
@@ -223,6 +223,3 @@ def _match(app: Any, method: str, path: str) -> tuple[str, dict[str, str]]:
     assert found, f"no route for {method} {path}"
     _, resource, parameters = min(found, key=lambda row: row[0])
     return resource, parameters
-
-
-__all__ = ["Queued", "Reply", "SetClock", "Shop", "drink", "goods", "invoke", "urlencode"]

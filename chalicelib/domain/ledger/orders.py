@@ -17,7 +17,7 @@ from chalicelib.domain.ledger.entries import (
 )
 from chalicelib.domain.orders import Order
 from chalicelib.domain.program.program import Program
-from chalicelib.kernel.clock import MINUTE, Instant
+from chalicelib.kernel.clock import MINUTE, SECOND, Instant
 
 CLOCK_TOLERANCE = 10 * MINUTE  # how far a store's clock may be ahead of ours
 
@@ -73,7 +73,7 @@ def record_order(
         return refusal
     account = Account.open(head.snapshot)
     effects = []
-    if order.placed_at >= account.joined_at:
+    if order.placed_at >= account.joined_at // SECOND * SECOND:  # stores tell whole seconds
         for one in earn(program, order, account.remainders):
             if not one.weight:
                 continue
