@@ -1,4 +1,4 @@
-"""Stand-ins for the certificates and keys that Apple and Google give to a shop.
+"""Stand-ins for the certificates that Apple gives to a shop, and for those of its push service.
 
 They are made at the first use and kept. They say what they are, and no phone accepts them.
 """
@@ -7,7 +7,6 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -33,7 +32,6 @@ class Certificates:
     pass_key: str
     apns_certificate: str
     apns_key: str
-    google_key: str
 
     @property
     def apns_authority(self) -> str:
@@ -52,17 +50,6 @@ class Certificates:
             "organization_name": ORGANIZATION,
         }
 
-    def google(self, url: str) -> dict[str, Any]:
-        """The parameter `google`; `url` is where the stand-in of Google listens."""
-        account = {
-            "type": "service_account",
-            "client_email": "stand-in@regulars.iam.gserviceaccount.com",
-            "private_key_id": "stand-in",
-            "private_key": self.google_key,
-            "token_uri": f"{url}/token",
-        }
-        return {"service_account": account, "issuer_id": ISSUER_ID, "logo_url": LOGO_URL}
-
 
 def ensure(folder: Path) -> Certificates:
     """The stand-ins in `folder`, made where there are none."""
@@ -75,8 +62,8 @@ def ensure(folder: Path) -> Certificates:
 
 
 def _make() -> dict[str, str]:
-    authority_key, wwdr_key, pass_key, apns_key, google_key = (
-        rsa.generate_private_key(65537, 2048) for _ in range(5)
+    authority_key, wwdr_key, pass_key, apns_key = (
+        rsa.generate_private_key(65537, 2048) for _ in range(4)
     )
     authority_name = _name("Regulars stand-in authority")
     authority = _certificate(authority_name, authority_key, authority_name, authority_key, True)
@@ -99,7 +86,6 @@ def _make() -> dict[str, str]:
         "pass_key": _key_pem(pass_key),
         "apns_certificate": _pem(apns),
         "apns_key": _key_pem(apns_key),
-        "google_key": _key_pem(google_key),
     }
 
 

@@ -1,17 +1,59 @@
-"""Fixtures that many tests share."""
+"""Fixtures that many tests share, and the guard that keeps them off the network."""
 
+import os
+import socket
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import moto.core.models  # noqa: F401 (before any client is made)
 import pytest
 
+from chalicelib.adapters.aws import make_client
+from chalicelib.adapters.dynamo.store import dynamo_store
 from chalicelib.adapters.memory.store import memory_store
+from chalicelib.domain.ports import Store
+from infra.tables import create_tables
 from local.certificates import Certificates, ensure
+from local.cloud import ACCOUNT, REGION, running_cloud
 from tests.fakes.shop import Shop
+
+LOOPBACK = ("127.", "::1", "localhost")
+
+# No test finds anybody's real account, whatever lies in the environment or the home folder.
+os.environ |= {
+    "AWS_ACCESS_KEY_ID": ACCOUNT,
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+for _name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
+    os.environ.pop(_name, None)
+# The session remembers these credentials before moto sets its own.
+make_client("dynamodb", REGION)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Fails whatever connects to anything but this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and not str(address[0]).startswith(LOOPBACK):
+            raise AssertionError(f"a test wants to reach {address}")
+        connect(self, address)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(socket.socket, "connect", guarded)
+    yield
+    patch.undo()
 
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """Stand-ins of Apple's and Google's certificates and keys."""
+    """Stand-ins of Apple's certificates and keys."""
     folder: Path = tmp_path_factory.mktemp("certificates")
     return ensure(folder)
 
@@ -34,3 +76,27 @@ def points(shop: Shop) -> Shop:
     """A shop with points for money."""
     assert shop.publish("points").status == 201
     return shop
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an engine that is right under concurrency: ministack, or DYNAMODB_ENDPOINT."""
+    named = os.environ.get("DYNAMODB_ENDPOINT")
+    if named:
+        yield named
+        return
+    with running_cloud(tmp_path_factory.mktemp("emulator")) as cloud:
+        yield cloud.endpoint
+
+
+@pytest.fixture
+def emulated(emulator: str, request: pytest.FixtureRequest) -> Store:
+    """An empty store on the emulator, over HTTP."""
+    client = make_client("dynamodb", REGION, emulator)
+    return store_on(client, prefix=f"t{abs(hash(request.node.nodeid))}-")
+
+
+def store_on(client: Any, prefix: str = "") -> Store:
+    """An empty store on new tables of any DynamoDB."""
+    names = create_tables(client, prefix)
+    return dynamo_store(client, names["Ledger"], names["Orders"], names["Records"])

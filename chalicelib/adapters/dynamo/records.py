@@ -132,7 +132,7 @@ class Records:
     def holds(self, record: Record) -> bool:
         """Whether just this record lies in the table."""
         found = self.find(record.pk, record.sk)
-        return found is not None and found.serialize() == record.to_dynamodb_dict()
+        return found is not None and found.serialize() == record.serialize()
 
     def new(self, record: Record) -> Item:
         """The part of a transaction that puts a record where there is none."""
