@@ -6,6 +6,7 @@ header names its type (which phones do not: developer.apple.com, "Wallet Passes"
 of the header, and `*/*` must be enough).
 """
 
+import logging
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
@@ -33,6 +34,7 @@ class RegularsApp(Chalice):
 
     def __init__(self, resources: Iterable[Resource]) -> None:
         super().__init__(app_name="regulars")
+        self.log.setLevel(logging.INFO)  # Chalice would keep warnings to itself
         self.api.binary_types = [PKPASS]
         self.operations: list[Route] = []
         for resource in resources:

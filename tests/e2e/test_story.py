@@ -1,0 +1,138 @@
+"""The package, deployed on the local cloud, plays the main story from order to second fetch."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from infra.package import ROOT
+from local.client import Client
+from local.demo import Phone, face
+from local.seed import Demo, order, seed
+from tests.e2e.conftest import Deployment
+
+WITHIN_SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def demo(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    folder = tmp_path_factory.mktemp("seed")
+    lines = seed(deployment.base_url, deployment.invoke_operator, folder)
+    assert len([line for line in lines if line.startswith("  curl ")]) == 3
+    return Demo(**json.loads((folder / "demo.json").read_text()))
+
+
+@pytest.fixture(scope="module")
+def shop(demo: Demo) -> Client:
+    return Client(demo.base_url, demo.secret_key)
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    ends = time.monotonic() + WITHIN_SECONDS
+    while not holds():
+        assert time.monotonic() < ends, f"{what} did not happen within {WITHIN_SECONDS} s"
+        time.sleep(0.1)
+
+
+def test_an_order_becomes_stamps_and_the_card_in_the_phone_changes(
+    deployment: Deployment, demo: Demo, shop: Client
+) -> None:
+    member = shop.do("POST", "/v1/members", {"external_id": "e2e", "given_name": "Mary"})
+    member_id = member["id"]
+    links = shop.do("GET", f"/v1/members/{member_id}/passes")
+    phone = Phone(shop, deployment.apns_folder / "pushes.jsonl")
+    assert "Stamps: 0 / 8" in face(phone.add(links["apple"]))
+    google = shop.call("GET", links["google"])
+    assert google.status == 302
+    assert google.headers["location"].startswith("https://pay.google.com/gp/v/save/")
+
+    paid = shop.call("POST", "/v1/orders", order(member_id, "e2e-1", 9))
+    assert paid.status == 201, paid.raw
+    phone.wait_for_push(0)
+    before = phone.modified
+    assert "Stamps: 9 / 8" in face(phone.update())
+    assert phone.modified != before
+    assert phone.fetch().status == 304
+
+    redeemed = shop.do(
+        "POST",
+        f"/v1/members/{member_id}/redemptions",
+        {"reward": "free_drink"},
+        Idempotency_Key="e2e",
+    )
+    assert redeemed["balances"]["stamps"]["available"] == 1
+    phone.wait_for_push(1)
+    assert "Stamps: 1 / 8" in face(phone.update())
+
+    refund = {"id": "r1", "lines": [{"id": "1", "quantity": 1}], "reason": "cold"}
+    taken = shop.do("POST", "/v1/orders/webshop/e2e-1/refunds", refund)
+    assert [effect["amount"] for effect in taken["effects"]] == [-1]
+    phone.wait_for_push(2)
+    assert "Stamps: 0 / 8" in face(phone.update())
+
+    def google_shows_it() -> bool:
+        files = (deployment.google_folder / "loyaltyObject").glob(f"*{member_id}*")
+        shown = [json.loads(file.read_text())["loyaltyPoints"]["balance"] for file in files]
+        return shown == [{"string": "0 / 8"}]
+
+    until(google_shows_it, "Google's object")
+
+
+def test_a_store_sends_a_signed_order_through_the_gateway(demo: Demo, shop: Client) -> None:
+    from datetime import UTC, datetime
+
+    from standardwebhooks.webhooks import Webhook
+
+    data = order(demo.member_id, "signed-1", 1)
+    body = json.dumps(
+        {"type": "order.paid", "data": {k: v for k, v in data.items() if k != "source"}}
+    )
+    now = datetime.now(UTC)
+    headers = {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Webhook(demo.webhook_secret).sign("msg_1", now, body),
+    }
+    stranger = Client(demo.base_url)
+    for replayed in (None, "true"):
+        reply = stranger.call("POST", "/v1/webhooks/orders/webshop", body.encode(), headers)
+        assert reply.status == 200, reply.raw
+        assert reply.headers.get("idempotent-replayed") == replayed
+    forged = {**headers, "webhook-signature": "v1,AAAA"}
+    assert stranger.call("POST", "/v1/webhooks/orders/webshop", body.encode(), forged).status == 401
+
+
+def test_what_nobody_may_call_and_what_is_not_there_are_problems(demo: Demo, shop: Client) -> None:
+    for client, path, status in (
+        (Client(demo.base_url), "/v1/keys", 401),
+        (Client(demo.base_url, "rk_test_forged"), "/v1/keys", 401),
+        (shop, "/v1/members/mem_nobody", 404),
+        (shop, "/v1/nothing", 404),
+    ):
+        reply = client.call("GET", path)
+        assert reply.status == status, reply.raw
+        assert reply.headers["content-type"] == "application/problem+json"
+        assert reply.json["code"]
+
+
+def test_a_new_version_and_the_test_clock_take_effect_at_once(deployment: Deployment) -> None:
+    made = deployment.invoke_operator({"action": "create_program", "name": "P", "mode": "test"})
+    shop = Client(deployment.base_url, made["secret_key"])
+    text = (ROOT / "programs" / "points.yaml").read_bytes()
+    version: Any = shop.do("POST", "/v1/programs", text, Content_Type="application/yaml")
+    assert version["version"] == 1
+    shop.do("PUT", "/v1/test_clock", {"now": "2030-01-01T00:00:00Z"})
+    member = shop.do("POST", "/v1/members", {"given_name": "Ada"})
+    assert member["joined_at"] == "2030-01-01T00:00:00Z"
+    broken = shop.call(
+        "POST", "/v1/programs", text.replace(b"EUR", b"EURO"), {"Content-Type": "application/yaml"}
+    )
+    assert broken.status == 422
+    assert [one["line"] for one in broken.json["errors"]] == [4]
+
+
+def test_the_operator_alone_makes_programs(deployment: Deployment) -> None:
+    assert "error" in deployment.invoke_operator({"action": "drop_everything"})
+    assert "error" in deployment.invoke_operator({"action": "create_key", "program_id": "prg_x"})
