@@ -93,10 +93,11 @@ class TestClockView(msgspec.Struct, frozen=True):
     status=HTTPStatus.CREATED,
 )
 def publish(call: Call) -> Answer | Refusal:
-    """Publish a program document as the next version, in force from now on.
+    """Publish a program document as the next version.
 
-    YAML or JSON. Whatever is wrong with it is listed in full, each mistake with its path, line and
-    reason. The document that is in force already is not published again.
+    YAML or JSON. In a test program it is in force at once, in a live one ten seconds later, when
+    every process knows of it. Whatever is wrong with it is listed in full, each mistake with its
+    path, line and reason. The document that is in force already is not published again.
     """
     from chalicelib.adapters.documents import Unreadable, read_document
 

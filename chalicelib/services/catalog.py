@@ -6,18 +6,38 @@ from chalicelib.domain.errors import Corrupt
 from chalicelib.domain.ports import Programs
 from chalicelib.domain.program.compiling import compile_program
 from chalicelib.domain.program.document import ProgramDocument
-from chalicelib.domain.program.program import Program, ProgramHead
-from chalicelib.kernel.clock import Instant
+from chalicelib.domain.program.program import Mode, Program, ProgramHead
+from chalicelib.kernel.clock import SECOND, Instant
 
-KEPT = 256  # compiled versions a process keeps
+KEPT = 256  # programs and compiled versions a process keeps
+HEAD_KEPT = 5 * SECOND  # how long a process believes what it read of a live program
+PROPAGATION = 2 * HEAD_KEPT  # how long after its publication a live version comes in force
 
 
 class Catalog:
-    """The way from a program's id and version to its rules."""
+    """The way from a program's id and version to its rules.
+
+    What a process remembers of a live program may be some seconds old. That decides nothing wrong:
+    a version comes in force only when every process must have heard of it. A test program is read
+    for every call, since its clock may have been set.
+    """
 
     def __init__(self, programs: Programs) -> None:
         self._programs = programs
         self._compiled: dict[tuple[str, int], Program] = {}
+        self._heads: dict[str, tuple[ProgramHead, Instant]] = {}
+
+    def head(self, program_id: str, now: Instant) -> ProgramHead | None:
+        """A program as it is, or as it was a moment ago. `now` is the world's time."""
+        known = self._heads.get(program_id)
+        if known is not None and now < known[1]:
+            return known[0]
+        head = self._programs.head(program_id)
+        if head is not None and head.mode is Mode.LIVE and head.current is not None:
+            if len(self._heads) >= KEPT:
+                self._heads.clear()
+            self._heads[program_id] = (head, now + HEAD_KEPT)
+        return head
 
     def version(self, program_id: str, version: int) -> Program:
         """One version. Raises `Corrupt` where there is none of it."""

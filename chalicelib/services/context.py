@@ -48,7 +48,8 @@ class Here:
 
 def enter(context: Context, program_id: str) -> Here | None:
     """The program as it is now. A test program's clock may stand still."""
-    head = context.store.programs.head(program_id)
+    now = context.clock.now()
+    head = context.catalog.head(program_id, now)
     if head is None:
         return None
-    return Here(head, context.clock.now() if head.test_now is None else head.test_now)
+    return Here(head, now if head.test_now is None else head.test_now)

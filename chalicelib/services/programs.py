@@ -14,6 +14,7 @@ from chalicelib.domain.program.program import Mode, ProgramHead, PublishedVersio
 from chalicelib.domain.program.size import check_size
 from chalicelib.kernel.canonical import canonical_json, fingerprint
 from chalicelib.kernel.clock import Instant
+from chalicelib.services.catalog import PROPAGATION
 from chalicelib.services.context import Context, Here
 
 TRIES = 5
@@ -37,7 +38,9 @@ def create_program(context: Context, name: str, mode: Mode) -> ProgramHead:
 
 
 def publish(context: Context, here: Here, data: Any) -> Published | Refusal:
-    """Publishes a document as the next version, in force from now on.
+    """Publishes a document as the next version.
+
+    It is in force at once in a test program, and in a live one once every process knows of it.
 
     The document that is in force already is not published again. What is wrong with a document
     is told in full: every mistake with the path where it stands.
@@ -73,7 +76,9 @@ def _publish_next(
     version = PublishedVersion(
         was.program_id, number, canonical_json(plain), numbers, mark, here.now
     )
-    since = max(here.now, was.in_force[-1][0]) if was.in_force else here.now
+    # Whatever came before the first version is decided by it too, so only a later one has to wait.
+    waits = PROPAGATION if was.mode is Mode.LIVE and was.in_force else 0
+    since = max([here.now + waits, *(at for at, _ in was.in_force)])
     head = replace(
         was,
         name=document.name,

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib import wiring
 from tests.fakes.shop import Shop, drink, goods
 
 PER_UNIT_OF_MONEY: dict[str, Any] = {
@@ -218,3 +219,20 @@ def test_a_quote_says_what_every_rule_would_do_and_why(points: Shop) -> None:
 def test_drinks_are_nothing_special_here(points: Shop) -> None:
     ada = points.enrol()
     assert points.order(ada, "1", drink(2, 350)).json["balances"]["points"]["available"] == 7
+
+
+def test_a_live_version_comes_in_force_when_every_process_knows_of_it(shop: Shop) -> None:
+    live = Shop(shop.runtime.context.store, mode="live")
+    assert live.call("POST", "/v1/programs", PER_UNIT_OF_MONEY).status == 201
+    ada = live.enrol()
+    other = Shop(shop.runtime.context.store, mode="live")  # a process of its own
+    other.key, other.program_id = live.key, live.program_id
+    assert other.order(ada, "1", goods(1000)).json["effects"][0]["amount"] == 10
+    wiring.install(live.runtime, live.queues)
+    assert live.call("POST", "/v1/programs", with_rule(give=2)).status == 201
+    wiring.install(other.runtime, other.queues)
+    other.clock.at += 4_000
+    assert other.order(ada, "2", goods(1000)).json["effects"][0]["amount"] == 10
+    other.clock.at += 6_000
+    assert other.order(ada, "3", goods(1000)).json["effects"][0]["amount"] == 20
+    assert other.refund("1", "r").json["effects"][0]["amount"] == -10
