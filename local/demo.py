@@ -121,7 +121,7 @@ def play(demo: Demo, pushes: Path) -> Iterator[str]:
 
     yield "1  A member enrols"
     member = shop.do("POST", "/v1/members", {"external_id": name, "given_name": "Mary"})
-    yield f"   POST /v1/members                      201  {member['id']}"
+    yield f"   POST /v1/members                        201  {member['id']}"
 
     yield "2  and puts the card into both wallets"
     passes = shop.do("GET", f"/v1/members/{member['id']}/passes")
@@ -165,7 +165,7 @@ def play(demo: Demo, pushes: Path) -> Iterator[str]:
 
 def _effects(call: str, reply: dict[str, Any]) -> Iterator[str]:
     for effect in reply["effects"]:
-        yield f"   {call:<36}  201  {effect['amount']:+} {effect['currency']}: {effect['why']}"
+        yield f"   {call:<38}  201  {effect['amount']:+} {effect['currency']}: {effect['why']}"
 
 
 def _told(phone: Phone, already: int) -> Iterator[str]:

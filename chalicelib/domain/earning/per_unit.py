@@ -21,5 +21,5 @@ class PerUnit:
         return (*(line.quantity if self.lines.hold(line) else 0 for line in order.lines), 0)
 
     def describe(self, weight: int, order_currency: str) -> str:  # noqa: ARG002
-        each = "each unit" if self.rate.per == 1 else f"each {self.rate.per} units"
-        return f"{self.rate.give} for {each} of {weight}"
+        each = "each" if self.rate.per == 1 else f"each {self.rate.per}"
+        return f"{self.rate.give} for {each} of {weight} units"
