@@ -6,7 +6,7 @@ CLOUD := .venv-cloud
 STAGE ?= prod
 SAY := @printf '%s\n'
 
-.PHONY: run demo test check bench package deploy setup clean help
+.PHONY: run demo test check bench openapi package deploy setup clean help
 
 help:
 	$(SAY) "make run      everything on this machine, at http://localhost:8000" \
@@ -14,6 +14,7 @@ help:
 		"make test     all tests, offline" \
 		"make check    linters, types and structure" \
 		"make bench    measurements" \
+		"make openapi  docs/openapi.json, from the routes" \
 		"make package  what is deployed, into build/  [STAGE=prod]" \
 		"make deploy   to AWS  STAGE=prod BUCKET=my-deployments [PARAMETERS='AlarmEmail=me@shop.example']"
 
@@ -42,6 +43,9 @@ demo: setup
 
 bench: setup
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+openapi: setup
+	@$(BIN)/python -m infra.openapi
 
 package: setup
 	@$(BIN)/python -m infra.package --stage $(STAGE)

@@ -2,16 +2,14 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 from openapi_spec_validator import validate
 
 from app import app
 from chalicelib.api.openapi import document
+from infra.openapi import FILE, text
 from tests.fakes.shop import Shop
-
-COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
 
 
 def test_the_document_is_valid_openapi_3_1() -> None:
@@ -40,7 +38,7 @@ def test_every_reference_leads_somewhere_and_every_operation_is_told() -> None:
 
 
 def test_the_committed_copy_is_what_the_routes_say() -> None:
-    assert json.loads(COMMITTED.read_text()) == document(), "run `make openapi`"
+    assert FILE.read_text() == text(), "run `make openapi`"
 
 
 def test_it_is_served_with_a_page_that_needs_no_internet(coffee: Shop) -> None:

@@ -1,0 +1,60 @@
+"""What the linters cannot hold: the size of app.py, what a cold start loads, and the docs."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from chalicelib.api.pass_page import picture
+from chalicelib.domain.card import Card, CardBalance
+from infra.package import ROOT
+
+HEAVY = ("boto3", "botocore", "pynamodb", "stripe", "cryptography", "jwt", "yaml", "h2", "urllib3")
+
+
+def test_app_py_stays_small() -> None:
+    assert len((ROOT / "app.py").read_text().splitlines()) <= 80
+
+
+def test_importing_the_app_loads_nothing_heavy() -> None:
+    """A cold start pays for what the first request needs, and for nothing else."""
+    code = "import sys, app; print(' '.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert loaded.isdisjoint(HEAVY)
+
+
+def test_the_application_itself_never_needs_boto3() -> None:
+    for file in (ROOT / "chalicelib").rglob("*.py"):
+        assert not re.search(r"^\s*(import|from) boto3", file.read_text(), re.MULTILINE), file
+
+
+def test_the_picture_in_the_readme_is_drawn_by_the_code() -> None:
+    card = Card(
+        "prg_1",
+        "Corner Coffee",
+        "mem_1",
+        "classic",
+        "en",
+        "Ada Lovelace",
+        (CardBalance("stamps", "Stamps", 6, 8),),
+    )
+    assert (ROOT / "docs" / "card.svg").read_text() == picture(card) + "\n"
+
+
+@pytest.mark.parametrize("file", ["README.md", *sorted(p.name for p in ROOT.glob("docs/*.md"))])
+def test_links_of_the_docs_lead_somewhere(file: str) -> None:
+    path = ROOT / file if file == "README.md" else ROOT / "docs" / file
+    for link in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
+        if not link.startswith("http"):
+            assert (path.parent / link).exists(), link
+
+
+def test_every_decision_is_in_the_index() -> None:
+    folder = ROOT / "docs" / "decisions"
+    index = (folder / "README.md").read_text()
+    for page in folder.glob("*.md"):
+        assert page.name == "README.md" or f"({page.name})" in index, page.name
