@@ -5,10 +5,9 @@ from typing import Any
 
 import msgspec
 
+from chalicelib import __version__
 from chalicelib.api.endpoints import JSON, Route
 from chalicelib.api.problems import MEDIA_TYPE, Problem
-from chalicelib.api.resources import RESOURCES
-from chalicelib.api.system import VERSION
 from chalicelib.domain.access.callers import Role
 
 _REF = "#/components/schemas/{name}"
@@ -21,9 +20,8 @@ idempotent: by its own id, or by the `Idempotency-Key` header; a repeated call i
 `Idempotent-Replayed: true`."""
 
 
-def document() -> dict[str, Any]:
+def document(routes: list[Route]) -> dict[str, Any]:
     """The whole API. It does not depend on where it runs."""
-    routes = [route for resource in RESOURCES for route in resource.routes]
     types = _types(routes)
     schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
     schema_of = {id(one): schema for one, schema in zip(types, schemas, strict=True)}
@@ -31,17 +29,19 @@ def document() -> dict[str, Any]:
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of)
     plain: dict[str, Any] = msgspec.json.decode(
-        msgspec.json.encode(_described(paths, components))  # tuples become lists
+        msgspec.json.encode(_described(routes, paths, components))  # tuples become lists
     )
     return plain
 
 
-def _described(paths: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
+def _described(
+    routes: list[Route], paths: dict[str, Any], components: dict[str, Any]
+) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
-        "info": {"title": _TITLE, "version": VERSION, "description": _DESCRIPTION},
+        "info": {"title": _TITLE, "version": __version__, "description": _DESCRIPTION},
         "servers": [{"url": "/"}],
-        "tags": [{"name": resource.tag} for resource in RESOURCES],
+        "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in routes)],
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": _SECURITY},
     }

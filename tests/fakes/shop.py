@@ -13,6 +13,7 @@ from chalicelib.domain.ports import Store
 from chalicelib.events.operator import on_operator
 from chalicelib.kernel.clock import Instant, from_rfc3339, to_rfc3339
 from chalicelib.wiring import Runtime, Settings
+from local import client
 
 ROOT = Path(__file__).resolve().parents[2]
 MASTER_KEY = "5a" * 32
@@ -56,16 +57,8 @@ class Queued:
 
 
 @dataclass(frozen=True)
-class Reply:
+class Reply(client.Reply):
     """What came back over HTTP."""
-
-    status: int
-    headers: dict[str, str]
-    raw: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.raw)
 
     @property
     def code(self) -> str:
