@@ -47,9 +47,9 @@ def read_document(text: bytes) -> Document:
         node = loader.get_single_node()
         if node is None:
             raise Unreadable(FieldError("", "the document is empty", 1))
-        lines: dict[str, int] = {}
-        _walk(node, "", lines, MAX_DEPTH)
-        return Document(loader.construct_document(node), lines)
+        walk = _Walk()
+        walk.over(node)
+        return Document(loader.construct_document(node), walk.lines)
     except UnicodeDecodeError as error:
         raise Unreadable(FieldError("", "the document is not UTF-8")) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -59,21 +59,31 @@ def read_document(text: bytes) -> Document:
             loader.dispose()
 
 
-def _walk(node: Any, path: str, lines: dict[str, int], depth: int) -> None:
-    line = node.start_mark.line + 1
-    if depth == 0:
-        raise Unreadable(FieldError(path, "is nested too deeply", line))
-    if path in lines:
-        raise Unreadable(FieldError(path, "stands here twice, or is an alias", line))
-    lines[path] = line
-    if isinstance(node, yaml.SequenceNode):
-        for index, one in enumerate(node.value):
-            _walk(one, f"{path}[{index}]", lines, depth - 1)
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
-                raise Unreadable(FieldError(path, "a name must be plain text", line))
-            _walk(value, f"{path}.{key.value}".lstrip("."), lines, depth - 1)
+class _Walk:
+    """Goes through a document once: notes every line, refuses every trap."""
+
+    def __init__(self) -> None:
+        self.lines: dict[str, int] = {}
+        self._seen: set[int] = set()
+
+    def over(self, node: Any, path: str = "", depth: int = MAX_DEPTH) -> None:
+        line = node.start_mark.line + 1
+        if depth == 0:
+            raise Unreadable(FieldError(path, "is nested too deeply", line))
+        if id(node) in self._seen:
+            raise Unreadable(FieldError(path, "is an alias, which no program needs", line))
+        if path in self.lines:
+            raise Unreadable(FieldError(path, "stands here twice", line))
+        self._seen.add(id(node))
+        self.lines[path] = line
+        if isinstance(node, yaml.SequenceNode):
+            for index, one in enumerate(node.value):
+                self.over(one, f"{path}[{index}]", depth - 1)
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                    raise Unreadable(FieldError(path, "a name must be plain text", line))
+                self.over(value, f"{path}.{key.value}".lstrip("."), depth - 1)
 
 
 def _of_yaml(error: Exception) -> FieldError:

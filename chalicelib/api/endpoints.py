@@ -19,6 +19,7 @@ from chalicelib import wiring
 from chalicelib.api.problems import Headers, of_fault, refuse
 from chalicelib.domain.access.callers import Caller, Role
 from chalicelib.domain.errors import FieldError, Refusal
+from chalicelib.kernel.validation import place_and_reason
 from chalicelib.services.context import Context, Here, enter
 
 JSON = "application/json"
@@ -258,17 +259,7 @@ def _converted(convert: Callable[[], T]) -> T:
     try:
         return convert()
     except msgspec.ValidationError as error:
-        raise Invalid(_of_validation(error)) from error
-
-
-def _of_validation(error: msgspec.ValidationError) -> Refusal:
-    """msgspec says `Expected `int`, got `str` - at `$.lines[0].quantity``."""
-    reason, _, where = str(error).partition(" - at ")
-    named = re.search(r"field `([^`]+)`", reason)
-    path = re.sub(r"^(`key` in )?`?\$|`$", "", where)
-    if named:
-        path += f".{named.group(1)}"
-    return _invalid(path.lstrip("."), reason.replace("`", ""))
+        raise Invalid(_invalid(*place_and_reason(error))) from error
 
 
 def _invalid(field_name: str, reason: str) -> Refusal:

@@ -1,4 +1,4 @@
-"""Rate limits of calls that anyone can make: so many a minute from one network address."""
+"""Rate limits of calls that anyone can make: so many a minute from one caller."""
 
 from chalicelib.api.endpoints import Call
 from chalicelib.domain.errors import Refusal
@@ -8,15 +8,16 @@ from chalicelib.kernel.keys import mark
 CALLS_A_MINUTE = 60
 
 
-def limited(call: Call, what: str) -> Refusal | None:
+def limited(call: Call, what: str, caller: str | None = None) -> Refusal | None:
     """Counts this call; a refusal once there were too many in this minute.
 
-    The address itself is not stored, only a keyed hash of it, and for a few minutes.
+    The caller is his network address where nothing better is known. It is not stored, only a
+    keyed hash of it, and for a few minutes.
     """
     context = call.context
     minute = context.clock.now() // MINUTE
-    caller = mark(context.keyring.key("rate limits"), what, call.address)
-    count = context.store.counters.hit(f"{caller}.{minute}", (minute + 2) * MINUTE)
+    counter = mark(context.keyring.key("rate limits"), what, caller or call.address)
+    count = context.store.counters.hit(f"{counter}.{minute}", (minute + 2) * MINUTE)
     if count > CALLS_A_MINUTE:
         return Refusal("too_many_requests", f"at most {CALLS_A_MINUTE} such calls a minute")
     return None

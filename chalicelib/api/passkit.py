@@ -84,9 +84,10 @@ def unregister(call: Call, device_id: str, type_id: str, serial: str) -> Answer 
 def list_changed(call: Call, device_id: str, type_id: str) -> Answer | ChangedView | Refusal:
     """List the passes of a phone that changed; 204 where none did.
 
-    Phones send no token with it: the device's identifier is the secret.
+    Phones send no token with it: the device's identifier is the secret. The limit is per device:
+    after a push, thousands of phones ask through the few addresses of their carriers.
     """
-    if refusal := limited(call, "passkit"):
+    if refusal := limited(call, "changed passes", device_id):
         return refusal
     tag = call.query.passesUpdatedSince
     changed = passes.changed_passes(call.context, device_id, type_id, tag)
@@ -118,7 +119,7 @@ def send_pass(call: Call, type_id: str, serial: str) -> Answer | Refusal:
 @resource.endpoint("POST", "/passkit/v1/log", callers=PUBLIC, body=LogRequest, body_types=())
 def log(call: Call) -> Answer | Refusal:
     """Note what a phone complains about."""
-    if refusal := limited(call, "passkit"):
+    if refusal := limited(call, "passkit log"):
         return refusal
     for line in call.body.logs:
         _LOG.warning("a phone says: %r", line[:1000])

@@ -9,6 +9,7 @@ from dataclasses import replace
 import msgspec
 
 from chalicelib.api.endpoints import JSON, PUBLIC, Answer, Call, Resource, decode_json
+from chalicelib.api.limits import limited
 from chalicelib.api.orders import (
     OrderView,
     PaidOrder,
@@ -83,7 +84,7 @@ def receive_order(call: Call, source: str) -> Answer | Refusal:
     key = _signer(call, source)
     here = enter(call.context, key.program_id) if key else None
     if here is None:
-        return _UNSIGNED
+        return limited(call, "webhooks") or _UNSIGNED
     event = decode_json(call.body, PlainEvent)
     call = replace(call, within=here)
     if isinstance(event, OrderPaid):

@@ -103,7 +103,7 @@ class Shop:
         sent = {"content-type": "application/json", **(headers or {})}
         if key is not None and "authorization" not in {name.lower() for name in sent}:
             sent["authorization"] = f"Bearer {key or self.key}"
-        raw = body if isinstance(body, (bytes, str)) else json.dumps(body) if body else ""
+        raw = body if isinstance(body, (bytes, str)) else "" if body is None else json.dumps(body)
         return invoke(app, method, path, raw, sent, query or {})
 
     def publish(self, name: str) -> Reply:

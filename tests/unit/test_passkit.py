@@ -174,6 +174,13 @@ def test_the_list_needs_no_token_and_names_what_changed_since_the_tag(shop: Shop
     assert phone.changed("a tag of somebody else").json["serialNumbers"] == [phone.serial]
 
 
+def test_phones_of_one_address_do_not_slow_each_other_down(shop: Shop) -> None:
+    phones = [Phone(shop, shop.enrol(), f"device-{number}") for number in range(8)]
+    assert {phone.changed().status for phone in phones * 10} == {204}
+    statuses = [phones[0].changed().status for _ in range(55)]
+    assert (statuses[0], statuses[-1]) == (204, 429)
+
+
 def test_two_changes_within_one_second_are_two_changes(shop: Shop) -> None:
     ada = shop.enrol()
     phone = Phone(shop, ada)

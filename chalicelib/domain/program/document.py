@@ -5,7 +5,6 @@ every mistake in it, each with the path where it stands (`earn[0].per`); the rea
 adds the line.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Annotated, Any, get_args, get_origin
 
@@ -16,6 +15,7 @@ from chalicelib.domain.earning.kinds import EarnDocument
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.rewards.documents import ProductRewardDocument
 from chalicelib.kernel.patterns import whole
+from chalicelib.kernel.validation import place_and_reason
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
 
@@ -85,7 +85,5 @@ def _value_errors(path: str, value: Any, wanted: Any) -> Iterator[FieldError]:
 
 
 def _field_error(path: str, error: msgspec.ValidationError) -> FieldError:
-    """msgspec says `Expected `int`, got `str` - at `$.per``; we say the path and the reason."""
-    reason, _, where = str(error).partition(" - at ")
-    where = re.sub(r"^(`key` in )?`?\$|`$", "", where)
-    return FieldError((path + where).lstrip("."), reason.replace("`", ""))
+    place, reason = place_and_reason(error)
+    return FieldError(path + ("." if path and place[:1] not in ("", "[") else "") + place, reason)
