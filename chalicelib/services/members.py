@@ -131,10 +131,7 @@ def find(context: Context, here: Here, profile: Profile) -> Member | None:
     claims = _claims(context, here.program_id, identities(profile))
     found = {context.store.members.claimed_by(here.program_id, claim) for claim in claims}
     member_id = found.pop() if len(found) == 1 else None
-    if member_id is None:
-        return None
-    member = context.store.members.get(here.program_id, member_id)
-    return member if member and set(claims) <= set(member.claims) else None
+    return context.store.members.get(here.program_id, member_id) if member_id else None
 
 
 def _claims(context: Context, program_id: str, forms: dict[str, str]) -> tuple[Claim, ...]:

@@ -230,9 +230,29 @@ def test_a_live_version_comes_in_force_when_every_process_knows_of_it(shop: Shop
     assert other.order(ada, "1", goods(1000)).json["effects"][0]["amount"] == 10
     wiring.install(live.runtime, live.queues)
     assert live.call("POST", "/v1/programs", with_rule(give=2)).status == 201
+    fresh = Shop(shop.runtime.context.store, mode="live")
+    fresh.key, fresh.program_id = live.key, live.program_id
+    assert fresh.order(ada, "fresh", goods(1000)).json["effects"][0]["amount"] == 10
     wiring.install(other.runtime, other.queues)
     other.clock.at += 4_000
     assert other.order(ada, "2", goods(1000)).json["effects"][0]["amount"] == 10
     other.clock.at += 6_000
     assert other.order(ada, "3", goods(1000)).json["effects"][0]["amount"] == 20
     assert other.refund("1", "r").json["effects"][0]["amount"] == -10
+
+
+def test_when_all_the_money_is_back_everything_is_taken_back(shop: Shop) -> None:
+    shop.call("POST", "/v1/programs", with_rule(exclude={"labels": ["sale"]}))
+    ada = shop.enrol()
+    shop.order(ada, "1", goods(1000), goods(500, labels=["sale"]))
+    assert shop.refund("1", "a", lines=[{"id": "2", "quantity": 1}]).json["effects"] == []
+    assert shop.refund("1", "b", amount=1000).json["effects"][0]["amount"] == -10
+    assert shop.balance(ada, "points") == 0
+
+
+def test_more_points_than_can_be_counted_are_refused(shop: Shop) -> None:
+    shop.call("POST", "/v1/programs", with_rule(give=10**12, per=1))
+    ada = shop.enrol()
+    refused = shop.order(ada, "1", goods(10_000))
+    assert (refused.status, refused.code) == (422, "balance_limit")
+    assert shop.balance(ada, "points") == 0

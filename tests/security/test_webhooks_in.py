@@ -180,3 +180,12 @@ def test_a_signed_message_that_makes_no_sense_is_a_clear_problem(
     reply = send(coffee, key["secret"], event)
     assert reply.status == status
     assert reply.code in ("invalid_json", "invalid_request")
+
+
+def test_guessing_signatures_is_slowed_down_and_a_real_store_is_not(coffee: Shop) -> None:
+    key = make_key(coffee)
+    coffee.enrol(email="ada@example.com")
+    bad = {"webhook-signature": "v1,AAAA"}
+    statuses = [send(coffee, key["secret"], paid(), **bad).status for _ in range(61)]
+    assert statuses == [401] * 60 + [429]
+    assert send(coffee, key["secret"], paid()).status == 200

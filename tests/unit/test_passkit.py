@@ -174,6 +174,21 @@ def test_the_list_needs_no_token_and_names_what_changed_since_the_tag(shop: Shop
     assert phone.changed("a tag of somebody else").json["serialNumbers"] == [phone.serial]
 
 
+def test_a_change_whose_clock_is_behind_is_not_missed(shop: Shop) -> None:
+    ada, bob = shop.enrol(external_id="ada"), shop.enrol(external_id="bob")
+    for member in (ada, bob):
+        phone = Phone(shop, member)
+        phone.register()
+    shop.clock.at += 100_000
+    shop.order(ada, "1", drink())
+    work(shop, ada, Pushes())
+    tag = phone.changed().json["lastUpdated"]
+    shop.clock.at -= 5_000
+    shop.order(bob, "2", drink())
+    work(shop, bob, Pushes())
+    assert phone.serial in phone.changed(tag).json["serialNumbers"]
+
+
 def test_phones_of_one_address_do_not_slow_each_other_down(shop: Shop) -> None:
     phones = [Phone(shop, shop.enrol(), f"device-{number}") for number in range(8)]
     assert {phone.changed().status for phone in phones * 10} == {204}
