@@ -1,6 +1,5 @@
 """Members: enrol, read, change and find them; tokens for their apps; what they have."""
 
-from datetime import date
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -18,11 +17,13 @@ from chalicelib.api.endpoints import (
 from chalicelib.api.limits import limited
 from chalicelib.api.shapes import (
     Cursor,
+    Day,
     Identifier,
     Limit,
     MomentText,
     Name,
     ShortText,
+    day_of,
     exactly_one,
     printable,
 )
@@ -46,7 +47,6 @@ resource = Resource(__name__, "members")
 
 Email = Annotated[str, Meta(min_length=3, max_length=254)]
 Phone = Annotated[str, Meta(min_length=7, max_length=40, description="E.164, +49 151 ...")]
-Birthday = Annotated[str, Meta(pattern=whole(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"))]
 Country = Annotated[str, Meta(pattern=whole(r"[A-Z]{2}"), description="ISO 3166-1 alpha-2.")]
 Locale = Annotated[str, Meta(pattern=whole(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*"))]
 Attributes = Annotated[
@@ -77,7 +77,7 @@ class EnrolRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     phone: Phone | None = None
     given_name: Name | None = None
     family_name: Name | None = None
-    birthday: Birthday | None = None
+    birthday: Day | None = None
     country: Country | None = None
     locale: Locale | None = None
     attributes: Attributes = {}
@@ -93,7 +93,7 @@ class ChangeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     phone: Phone | UnsetType | None = UNSET
     given_name: Name | UnsetType | None = UNSET
     family_name: Name | UnsetType | None = UNSET
-    birthday: Birthday | UnsetType | None = UNSET
+    birthday: Day | UnsetType | None = UNSET
     country: Country | UnsetType | None = UNSET
     locale: Locale | UnsetType | None = UNSET
     attributes: Attributes | UnsetType = UNSET
@@ -307,16 +307,9 @@ def _check(fields: dict[str, Any]) -> list[FieldError]:
         if not printable(value)
     ]
     birthday = texts.get("birthday")
-    if birthday is not None and not _is_day(birthday):
+    if birthday is not None and ((day := day_of(birthday)) is None or day.year < 1900):
         errors.append(FieldError("birthday", "is not a day of the calendar"))
     return errors
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).year >= 1900
-    except ValueError:
-        return False
 
 
 def _consents(requests: list[ConsentRequest], now: Instant) -> tuple[Consent, ...]:

@@ -1,6 +1,7 @@
 """All resources of the API, in the order in which they are told."""
 
 from chalicelib.api import (
+    adjustments,
     keys,
     members,
     orders,
@@ -16,6 +17,7 @@ RESOURCES = (
     members.resource,
     orders.resource,
     redemptions.resource,
+    adjustments.resource,
     programs.resource,
     keys.resource,
     webhooks.resource,

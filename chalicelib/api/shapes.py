@@ -5,7 +5,7 @@ All amounts of money are integers in minor units of their currency; all times ar
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 from msgspec import Meta
@@ -33,6 +33,9 @@ Currency = Annotated[str, Meta(pattern=whole(r"[A-Z]{3}"), description="ISO 4217
 ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
 Name = Annotated[str, Meta(min_length=1, max_length=80)]
 Moment = Annotated[datetime, Meta(tz=True)]
+Day = Annotated[
+    str, Meta(pattern=whole(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), extra_json_schema={"format": "date"})
+]
 MomentText = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Limit = Annotated[int, Meta(ge=1, le=100)]
 Cursor = Annotated[str, Meta(min_length=1, max_length=512)]
@@ -48,3 +51,11 @@ def exactly_one(given: Iterable[object]) -> bool:
 def printable(text: str) -> bool:
     """Whether a text has no control characters."""
     return not re.search(r"[\x00-\x1f\x7f]", text)
+
+
+def day_of(text: str) -> date | None:
+    """The day that `YYYY-MM-DD` names, None where the calendar has none."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,15 +1,17 @@
 """Answers: what callers see of members, accounts, entries and programs."""
 
+from collections import Counter
+from datetime import date
 from typing import Any
 
 import msgspec
 
 from chalicelib.api.shapes import MomentText
 from chalicelib.domain.ledger.account import balance_of
-from chalicelib.domain.ledger.entries import Effect, Entry, Kind, Snapshot, State
+from chalicelib.domain.ledger.entries import NEVER, Effect, Entry, Kind, Snapshot, State
 from chalicelib.domain.members.member import Member
 from chalicelib.domain.program.program import Program
-from chalicelib.kernel.clock import to_rfc3339
+from chalicelib.kernel.clock import start_of_day, to_rfc3339
 from chalicelib.services.accounts import Row
 from chalicelib.services.appending import Appended
 from chalicelib.services.catalog import Catalog
@@ -23,6 +25,19 @@ class BalanceView(msgspec.Struct, frozen=True):
     pending: int
     reserved: int
     debt: int
+
+
+class ExpiringView(msgspec.Struct, frozen=True):
+    """Points that will be gone."""
+
+    amount: int
+    at: MomentText
+
+
+class AccountBalanceView(BalanceView, frozen=True):
+    """One currency of an account, and what of it will be gone when."""
+
+    expiring: list[ExpiringView]
 
 
 class EffectView(msgspec.Struct, frozen=True):
@@ -94,7 +109,7 @@ class AccountView(msgspec.Struct, frozen=True):
 
     member_id: str
     version: int
-    balances: dict[str, BalanceView]
+    balances: dict[str, AccountBalanceView]
     stamps: dict[str, StampsView]
 
 
@@ -139,7 +154,13 @@ def balances_view(program: Program, names: Program, snapshot: Snapshot) -> dict[
 
 def account_view(program: Program, member_id: str, version: int, snapshot: Snapshot) -> AccountView:
     """An account in the names of the newest version of the program."""
-    balances = balances_view(program, program, snapshot)
+    numbers = program.numbers.currencies
+    balances = {
+        name: AccountBalanceView(
+            **msgspec.structs.asdict(view), expiring=_expiring(program, snapshot, numbers[name])
+        )
+        for name, view in balances_view(program, program, snapshot).items()
+    }
     stamps = {
         currency.name: StampsView(balances[currency.name].available, currency.goal)
         for currency in program.currencies
@@ -148,14 +169,35 @@ def account_view(program: Program, member_id: str, version: int, snapshot: Snaps
     return AccountView(member_id, version, balances, stamps)
 
 
+def _expiring(program: Program, snapshot: Snapshot, currency: int) -> list[ExpiringView]:
+    """By the day they are gone, soonest first; pending points too."""
+    days: Counter[int] = Counter()
+    for lot in snapshot.lots:
+        if lot.currency == currency and lot.expires_on != NEVER:
+            days[lot.expires_on] += lot.amount
+    return [
+        ExpiringView(days[day], to_rfc3339(start_of_day(date.fromordinal(day), program.zone)))
+        for day in sorted(days)
+    ]
+
+
 def effect_views(program: Program, entry: Entry) -> list[EffectView]:
     """What each rule did, in the words of the program version that made the entry."""
     return [_effect_view(program, entry, effect) for effect in entry.effects if effect.amount]
 
 
+_WITHOUT_RULE = {
+    Kind.CONFIRMED: "can be spent from this day on",
+    Kind.EXPIRED: "expired",
+    Kind.ADJUSTMENT: "by hand",
+}
+
+
 def _effect_view(program: Program, entry: Entry, effect: Effect) -> EffectView:
     rule = program.rules_by_number.get(effect.rule)
-    if rule is None:
+    if entry.kind in _WITHOUT_RULE:
+        why = _WITHOUT_RULE[Kind(entry.kind)]
+    elif rule is None:
         reward = program.rewards_by_number[entry.reward]
         why = f"{entry.quantity} x {reward.name}"
     else:

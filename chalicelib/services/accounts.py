@@ -1,10 +1,11 @@
 """What a member has, and how it came to be. All reads are strong: a caller sees what it wrote."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.entries import Entry, Kind, LogKey, StoredEntry, decode
+from chalicelib.domain.ledger.time import settled
 from chalicelib.services.context import Context, Here
 from chalicelib.services.members import NOT_FOUND
 
@@ -27,8 +28,15 @@ class EntryPage:
 
 
 def account(context: Context, here: Here, member_id: str) -> Head | Refusal:
-    """The head of the member's log: its snapshot is the account."""
-    return context.store.ledger.head(LogKey(here.program_id, member_id), strong=True) or NOT_FOUND
+    """The head of the member's log, its snapshot as the account is now.
+
+    What time alone has done since the last entry is counted, and not written down.
+    """
+    head = context.store.ledger.head(LogKey(here.program_id, member_id), strong=True)
+    if head is None:
+        return NOT_FOUND
+    zone = context.catalog.version(here.program_id, head.program_version).zone
+    return replace(head, snapshot=settled(head, zone, here.now))
 
 
 def entries(
@@ -46,6 +54,6 @@ def entries(
 
 def _row(context: Context, stored: StoredEntry) -> Row:
     entry = decode(stored.body)
-    noted = entry.kind == Kind.REFUND
+    noted = entry.kind in (Kind.REFUND, Kind.ADJUSTMENT)
     note = context.store.notes.of(stored.key, stored.ref) if noted else None
     return Row(stored, entry, note)

@@ -14,6 +14,7 @@ from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.commands import Command
 from chalicelib.domain.ledger.decide import decide, follow
 from chalicelib.domain.ledger.entries import Entry, LogKey, StoredEntry, decode
+from chalicelib.domain.ledger.time import settle
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import Instant
 from chalicelib.services.context import Context
@@ -61,7 +62,12 @@ def append(
                 return Refusal("member_not_found", "there is no such member")
             strong = True
             continue
-        outcome = _try(context, head, story, facts_of(story), command, program, now)
+        current = _settle(context, head, now)
+        if current is None:
+            context.pause.before(attempt)
+            strong = True
+            continue
+        outcome = _try(context, current, story, facts_of(story), command, program, now)
         if isinstance(outcome, Appended):
             return outcome
         if outcome is None:
@@ -78,6 +84,20 @@ def replay(earlier: StoredEntry, command: Command) -> Appended | Refusal:
     if entry.fingerprint != command.fingerprint:
         return Refusal("different_request", "the same identifier was used for something else")
     return Appended(earlier, entry, replayed=True)
+
+
+def _settle(context: Context, head: Head, now: Instant) -> Head | None:
+    """Writes down what time alone has done since the head; None where another writer was faster.
+
+    A settled fact has the same bytes whoever writes it, so that losing to one is no loss.
+    """
+    zone = context.catalog.version(head.key.program_id, head.program_version).zone
+    for entry in settle(head, zone, now):
+        winner = context.store.ledger.append(entry)
+        if winner is not None and winner != entry:
+            return None
+        head = Head.of(entry)
+    return head
 
 
 def _try(

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 
 from chalicelib.domain.card import Card, IssuedPass, card_of
 from chalicelib.domain.errors import Contended, Refusal
-from chalicelib.domain.ledger.entries import LogKey
 from chalicelib.domain.ports import Registration
 from chalicelib.kernel.clock import MINUTE, SECOND, Instant
 from chalicelib.kernel.keys import mark
-from chalicelib.services.context import Context
+from chalicelib.services.accounts import account
+from chalicelib.services.context import Context, enter
 from chalicelib.services.members import NO_PROGRAM, NOT_FOUND
 
 TRIES = 10
@@ -79,13 +79,15 @@ def _equal(one: str, other: str) -> bool:
 
 def read_card(context: Context, key: PassKey) -> Card | Refusal:
     """What the member's card shows now."""
-    head = context.store.programs.head(key.program_id)
+    here = enter(context, key.program_id)
     member = context.store.members.get(key.program_id, key.member_id)
-    log = context.store.ledger.head(LogKey(key.program_id, key.member_id), strong=True)
-    if head is None or member is None or log is None:
+    if here is None or member is None:
         return NOT_FOUND
-    program = context.catalog.current(head)
-    return card_of(program, member, log.snapshot) if program else NO_PROGRAM
+    head = account(context, here, key.member_id)
+    if isinstance(head, Refusal):
+        return head
+    program = context.catalog.current(here.program)
+    return card_of(program, member, head.snapshot) if program else NO_PROGRAM
 
 
 def issue(context: Context, key: PassKey, card: Card, *, google: bool = False) -> IssuedPass:

@@ -7,6 +7,7 @@ step the promises of the ledger are checked on what is stored.
 import copy
 from collections import Counter, defaultdict
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -14,7 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from chalicelib.adapters.memory.store import memory_store
 from chalicelib.domain.ledger.account import balance_of
-from chalicelib.domain.ledger.entries import FIRST_PREV, Kind, LogKey, decode
+from chalicelib.domain.ledger.entries import FIRST_PREV, Kind, LogKey, State, decode
+from chalicelib.kernel.clock import DAY, local_date
 from tests.fakes.shop import Shop
 
 PRICES = st.integers(0, 5_000)
@@ -36,11 +38,20 @@ RATES = st.fixed_dictionaries(
         "per": st.sampled_from([1, 7, 100, 3000]),
         "rounding": st.just("floor"),
         "carry_remainder": st.booleans(),
+        "pending": st.sampled_from([None, {"days": 1}, {"days": 20}]),
     }
+)
+EXPIRIES = st.sampled_from(
+    [
+        None,
+        {"days": 2},
+        {"days": 30, "end_of": "month"},
+        {"months": 1, "since": "last_activity"},
+    ]
 )
 
 
-def program(rates: list[dict[str, Any]], cost: int) -> dict[str, Any]:
+def program(rates: list[dict[str, Any]], cost: int, expires: Any) -> dict[str, Any]:
     kinds: list[dict[str, Any]] = [
         {"kind": "per_amount", "basis": {"tax": "included", "shipping": "included"}},
         {"kind": "per_unit", "include": {"categories": ["drinks"]}},
@@ -50,7 +61,7 @@ def program(rates: list[dict[str, Any]], cost: int) -> dict[str, Any]:
         "name": "Any",
         "time_zone": "UTC",
         "money": "EUR",
-        "currencies": {"points": {"label": "Points"}},
+        "currencies": {"points": {"label": "Points", "expires": expires}},
         "earn": [
             {"id": f"rule_{index}", "currency": "points", **kind, **rate}
             for index, (kind, rate) in enumerate(zip(kinds, rates, strict=True))
@@ -74,20 +85,37 @@ class Books(RuleBasedStateMachine):
         self.shop = Shop(memory_store())
         self.orders: dict[str, dict[str, Any]] = {}
         self.refunds: Counter[str] = Counter()
+        self.adjustments = 0
         self.replies: dict[str, tuple[Any, Any]] = {}
 
-    @initialize(rates=st.tuples(RATES, RATES, RATES), cost=st.integers(1, 50))
-    def open(self, rates: Any, cost: int) -> None:
-        assert self.shop.call("POST", "/v1/programs", program(list(rates), cost)).status == 201
+    @initialize(rates=st.tuples(RATES, RATES, RATES), cost=st.integers(1, 50), expires=EXPIRIES)
+    def open(self, rates: Any, cost: int, expires: Any) -> None:
+        self.change_the_program(rates, cost, expires)
         self.member = self.shop.enrol()
 
-    @rule(rates=st.tuples(RATES, RATES, RATES), cost=st.integers(1, 50))
-    def change_the_program(self, rates: Any, cost: int) -> None:
-        assert self.shop.call("POST", "/v1/programs", program(list(rates), cost)).status == 201
+    @rule(rates=st.tuples(RATES, RATES, RATES), cost=st.integers(1, 50), expires=EXPIRIES)
+    def change_the_program(self, rates: Any, cost: int, expires: Any) -> None:
+        document = program(list(rates), cost, expires)
+        assert self.shop.call("POST", "/v1/programs", document).status == 201
 
     @rule(minutes=st.integers(-60, 600))  # clocks of two machines differ
     def wait(self, minutes: int) -> None:
         self.shop.clock.at += minutes * 60_000
+
+    @rule(days=st.integers(1, 40))
+    def wait_long(self, days: int) -> None:
+        self.shop.clock.at += days * DAY
+
+    @rule(amount=st.integers(-60, 60).filter(bool), debt=st.booleans())
+    def adjust(self, amount: int, debt: bool) -> None:
+        self.adjustments += 1
+        reply = self.shop.call(
+            "POST",
+            f"/v1/members/{self.member}/adjustments",
+            {"currency": "points", "amount": amount, "reason": "x", "allow_debt": debt},
+            headers={"idempotency-key": f"adjust-{self.adjustments}"},
+        )
+        assert reply.status == 201 or reply.code == "insufficient_balance", reply.raw
 
     @rule(lines=LINES, shipping=PRICES, tip=PRICES, gift=PRICES)
     def buy(self, lines: Any, shipping: int, tip: int, gift: int) -> None:
@@ -159,13 +187,26 @@ class Books(RuleBasedStateMachine):
             assert stored.prev == previous
             assert entry.recorded_at >= recorded
             previous, recorded = stored.hash, entry.recorded_at
-            balance += sum(effect.amount for effect in entry.effects)
+            moved = (one.amount for one in entry.effects if one.state != State.CONFIRMED)
+            balance += sum(moved)
             held = balance_of(entry.snapshot, 1)
-            assert held.available - held.debt == balance
+            assert held.available + held.pending - held.debt == balance
+            assert not (held.debt and held.available)
+            self._nothing_is_overdue(entry)
             assert all(lot.amount > 0 for lot in entry.snapshot.lots)
             assert all(debt.amount > 0 for debt in entry.snapshot.debts)
             assert len(stored.body) < 4096
         self._refunds_are_exact(log)
+
+    def _nothing_is_overdue(self, entry: Any) -> None:
+        """Whoever wrote an entry had settled before what time did; an old order may bring more."""
+        today = local_date(entry.recorded_at, ZoneInfo("UTC")).toordinal()
+        for lot in entry.snapshot.lots:
+            brought = any(moved.bucket == lot.bucket and moved.amount > 0 for moved in entry.moves)
+            late = (lot.expires_on and lot.expires_on <= today) or (
+                lot.pending_until and lot.pending_until <= today
+            )
+            assert not late or brought or entry.kind in (Kind.EXPIRED, Kind.CONFIRMED)
 
     def _refunds_are_exact(self, log: Any) -> None:
         """What refunds took never exceeds what was given, and is all of it in the end."""

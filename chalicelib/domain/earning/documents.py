@@ -34,6 +34,12 @@ class BasisDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gift_card_payments: Literal["included", "excluded"] = "included"
 
 
+class PendingDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Points that cannot be spent yet: for some days; without days, until they are confirmed."""
+
+    days: Annotated[int, msgspec.Meta(ge=1, le=3650)] | None = None
+
+
 class EarnRuleDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What every kind of earn rule says."""
 
@@ -43,6 +49,7 @@ class EarnRuleDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     per: Count = 1
     rounding: Literal["floor", "half_up", "ceiling"] = "floor"
     carry_remainder: bool = False
+    pending: PendingDocument | None = None
     include: SelectionDocument | None = None
     exclude: SelectionDocument | None = None
 

@@ -12,7 +12,7 @@ from chalicelib.domain.earning.documents import (
 )
 from chalicelib.domain.earning.per_amount import Basis, PerAmount
 from chalicelib.domain.earning.per_unit import PerUnit
-from chalicelib.domain.earning.rule import EarnRule, Rate, Rounding
+from chalicelib.domain.earning.rule import EarnRule, Pending, Rate, Rounding
 from chalicelib.domain.earning.selection import Lines, Selection
 
 EarnDocument = PerAmountDocument | PerUnitDocument
@@ -21,7 +21,12 @@ EarnDocument = PerAmountDocument | PerUnitDocument
 def compile_rule(document: EarnDocument, number: int, currency: int) -> EarnRule:
     """The rule that a document describes."""
     return _KINDS[type(document)](
-        document, id=document.id, number=number, currency=currency, rate=rate_of(document)
+        document,
+        id=document.id,
+        number=number,
+        currency=currency,
+        rate=rate_of(document),
+        pending=Pending(document.pending.days) if document.pending else None,
     )
 
 

@@ -7,7 +7,7 @@ by gift card takes nothing away (Odoo's case C17: 100 bought, 50 of it by gift c
 
 from dataclasses import dataclass
 
-from chalicelib.domain.earning.rule import Rate
+from chalicelib.domain.earning.rule import Pending, Rate
 from chalicelib.domain.earning.selection import Lines
 from chalicelib.domain.orders import GIFT_CARD, Order, allocate
 from chalicelib.kernel.money import format_amount
@@ -32,6 +32,7 @@ class PerAmount:
     number: int
     currency: int
     rate: Rate
+    pending: Pending | None
     lines: Lines
     basis: Basis
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chalicelib.domain.earning.rule import Rate
+from chalicelib.domain.earning.rule import Pending, Rate
 from chalicelib.domain.earning.selection import Lines
 from chalicelib.domain.orders import Order
 
@@ -15,6 +15,7 @@ class PerUnit:
     number: int
     currency: int
     rate: Rate
+    pending: Pending | None
     lines: Lines
 
     def weigh(self, order: Order) -> tuple[int, ...]:

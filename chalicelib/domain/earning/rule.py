@@ -9,10 +9,13 @@ struct of its document) and one line in `kinds.py`.
 """
 
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum
 from typing import Protocol
 
 from chalicelib.domain.orders import Order
+
+UNTIL_CONFIRMED = date.max.toordinal()  # a day that never comes
 
 
 class Rounding(Enum):
@@ -52,6 +55,19 @@ class Rate:
         return divmod(remainder + weight * self.give, self.per)
 
 
+@dataclass(frozen=True)
+class Pending:
+    """Points wait for some days, or, without them, until somebody confirms their order."""
+
+    days: int | None
+
+    def until(self, start: date) -> int:
+        """The day from which points of `start` can be spent, as `date.toordinal()`."""
+        if self.days is None:
+            return UNTIL_CONFIRMED
+        return min(start.toordinal() + self.days, UNTIL_CONFIRMED - 1)
+
+
 class EarnRule(Protocol):
     """One earn rule of a compiled program."""
 
@@ -67,6 +83,10 @@ class EarnRule(Protocol):
 
     @property
     def rate(self) -> Rate: ...
+
+    @property
+    def pending(self) -> Pending | None:
+        """How long its points cannot be spent; None where they can at once."""
 
     def weigh(self, order: Order) -> tuple[int, ...]:
         """The weight of each line, and last that of the shipping; none is negative."""

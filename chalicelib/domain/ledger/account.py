@@ -108,9 +108,12 @@ class Account:
         )
 
     def credit(self, bucket: Bucket, amount: int) -> None:
-        """Adds points: to the debt of their currency first, the rest to their bucket."""
-        currency = bucket[0]
-        pays = min(amount, self.debts.get(currency, 0))
+        """Adds points: to the debt of their currency first, the rest to their bucket.
+
+        Pending points pay nothing: they may still be taken back.
+        """
+        currency, _, pending_until, _ = bucket
+        pays = 0 if pending_until else min(amount, self.debts.get(currency, 0))
         if pays:
             self.debts[currency] -= pays
         self._move(bucket, amount - pays)
@@ -126,6 +129,22 @@ class Account:
             amount -= taken
         if amount:
             self.debts[currency] = self.debts.get(currency, 0) + amount
+
+    def take(self, bucket: Bucket, amount: int) -> None:
+        """Takes points out of the one bucket that holds them."""
+        self._move(bucket, -amount)
+
+    def move(self, bucket: Bucket, to: Bucket, amount: int) -> None:
+        """Moves points from one bucket to another; debt they could pay now is paid first."""
+        self._move(bucket, -amount)
+        self.credit(to, amount)
+
+    def renew(self, currency: int, expires_on: int) -> None:
+        """Gives all points of a currency a new day of expiry."""
+        for bucket, amount in list(self.lots.items()):
+            if bucket[0] == currency and amount and bucket[1] != expires_on:
+                self._move(bucket, -amount)
+                self._move((currency, expires_on, *bucket[2:]), amount)
 
     def snapshot(self) -> Snapshot:
         """The account as it now is."""

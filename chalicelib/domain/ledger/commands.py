@@ -1,6 +1,7 @@
 """What may be asked of an account. Each command knows its ref and its fingerprint."""
 
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any, Protocol
 
 from chalicelib.domain.ledger import refs
@@ -107,6 +108,32 @@ class Redeem:
     @property
     def fingerprint(self) -> bytes:
         fields: dict[str, Any] = {"reward": self.reward, "quantity": self.quantity}
+        return fingerprint(fields)
+
+
+@dataclass(frozen=True)
+class Adjust:
+    """The shop gives or takes points by hand."""
+
+    currency: str
+    amount: int  # above zero gives, below takes
+    reason: str
+    expires_on: date | None  # of given points; None: as the program says
+    allow_debt: bool  # whether more may be taken than there is
+    idempotency_key: str
+
+    @property
+    def ref(self) -> str:
+        return refs.keyed(self.idempotency_key, "adjust")
+
+    @property
+    def story(self) -> None:
+        return None
+
+    @property
+    def fingerprint(self) -> bytes:
+        fields = asdict(self)
+        fields["expires_on"] = self.expires_on and self.expires_on.isoformat()
         return fingerprint(fields)
 
 

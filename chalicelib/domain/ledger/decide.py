@@ -9,9 +9,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from chalicelib.domain.errors import Refusal
-from chalicelib.domain.ledger import enrolment, orders, redemptions, refunds
+from chalicelib.domain.ledger import adjustments, enrolment, orders, redemptions, refunds
 from chalicelib.domain.ledger.account import Head
-from chalicelib.domain.ledger.commands import Command, Enrol, RecordOrder, Redeem, RefundOrder
+from chalicelib.domain.ledger.commands import (
+    Adjust,
+    Command,
+    Enrol,
+    RecordOrder,
+    Redeem,
+    RefundOrder,
+)
 from chalicelib.domain.ledger.entries import Entry, Snapshot, StoredEntry, encode
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import Instant
@@ -23,6 +30,7 @@ _DECISIONS: dict[type, Callable[..., Entry | Refusal]] = {
     RecordOrder: orders.record_order,
     RefundOrder: refunds.refund_order,
     Redeem: redemptions.redeem,
+    Adjust: adjustments.adjust,
 }
 
 

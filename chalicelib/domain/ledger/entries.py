@@ -29,6 +29,9 @@ class Kind(IntEnum):
     ORDER = 2
     REFUND = 3
     REDEMPTION = 4
+    CONFIRMED = 5  # a fact of time: pending points can be spent
+    EXPIRED = 6  # a fact of time: points are gone
+    ADJUSTMENT = 7
 
 
 class State(IntEnum):
@@ -36,6 +39,7 @@ class State(IntEnum):
 
     AVAILABLE = 0
     PENDING = 1
+    CONFIRMED = 2  # was pending and now can be spent: the amount was counted before
 
 
 class Lot(msgspec.Struct, frozen=True, array_like=True, order=True):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from chalicelib.domain.earning.rule import EarnRule
 from chalicelib.domain.errors import FieldError, Refusal
-from chalicelib.domain.ledger.account import Account, Head
+from chalicelib.domain.ledger.account import Account, Bucket, Head
 from chalicelib.domain.ledger.commands import RecordOrder
 from chalicelib.domain.ledger.entries import (
     NEVER,
@@ -13,11 +13,12 @@ from chalicelib.domain.ledger.entries import (
     Effect,
     Entry,
     Kind,
+    State,
     StoredEntry,
 )
 from chalicelib.domain.orders import Order
 from chalicelib.domain.program.program import Program
-from chalicelib.kernel.clock import MINUTE, SECOND, Instant
+from chalicelib.kernel.clock import MINUTE, SECOND, Instant, local_date
 
 CLOCK_TOLERANCE = 10 * MINUTE  # how far a store's clock may be ahead of ours
 
@@ -77,10 +78,14 @@ def record_order(
         for one in earn(program, order, account.remainders):
             if not one.weight:
                 continue
-            account.credit((one.rule.currency, NEVER, 0, 0), one.points)
+            account.credit(_bucket(program, one.rule, order), one.points)
             if one.remainder is not None:
                 account.remainders[one.rule.number] = one.remainder
-            effects.append(Effect(one.rule.number, one.rule.currency, one.points, one.weight))
+            state = State.PENDING if one.rule.pending else State.AVAILABLE
+            effects.append(
+                Effect(one.rule.number, one.rule.currency, one.points, one.weight, state)
+            )
+        renew(account, program, order.placed_at)
     return Entry(
         schema=SCHEMA,
         kind=Kind.ORDER,
@@ -92,3 +97,23 @@ def record_order(
         moves=account.moved(),
         snapshot=account.snapshot(),
     )
+
+
+def _bucket(program: Program, rule: EarnRule, order: Order) -> Bucket:
+    """Where the points of a rule go: the day they end, and the day they can be spent."""
+    day = local_date(order.placed_at, program.zone)
+    expiry = program.currencies_by_number[rule.currency].expiry
+    return (
+        rule.currency,
+        expiry.day(day) if expiry else NEVER,
+        rule.pending.until(day) if rule.pending else 0,
+        0,
+    )
+
+
+def renew(account: Account, program: Program, active_at: Instant) -> None:
+    """Starts validity anew where a currency lives as long as its member is active."""
+    day = local_date(active_at, program.zone)
+    for currency in program.currencies:
+        if currency.expiry is not None and currency.expiry.since_activity:
+            account.renew(currency.number, currency.expiry.day(day))

@@ -6,6 +6,7 @@ from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.ledger.account import Account, Head
 from chalicelib.domain.ledger.commands import Redeem
 from chalicelib.domain.ledger.entries import SCHEMA, Effect, Entry, Kind, StoredEntry
+from chalicelib.domain.ledger.orders import renew
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import Instant
 
@@ -29,11 +30,9 @@ def redeem(
     price = reward.cost * command.quantity
     available = account.available(reward.currency)
     if available < price:
-        name = program.currency_names[reward.currency]
-        return Refusal(
-            "insufficient_balance", f"{price} {name} are needed, {available} are available"
-        )
+        return insufficient(program.currency_names[reward.currency], price, available)
     account.debit(reward.currency, price)
+    renew(account, program, recorded_at)
     return Entry(
         schema=SCHEMA,
         kind=Kind.REDEMPTION,
@@ -47,3 +46,9 @@ def redeem(
         reward=reward.number,
         quantity=command.quantity,
     )
+
+
+def insufficient(currency: str, needed: int, available: int) -> Refusal:
+    """There are not enough points."""
+    detail = f"{needed} {currency} are needed, {available} are available"
+    return Refusal("insufficient_balance", detail)

@@ -29,6 +29,7 @@ from chalicelib.domain.ledger.entries import (
     StoredEntry,
     decode,
 )
+from chalicelib.domain.ledger.time import confirmed_bucket
 from chalicelib.domain.orders import Order
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import Instant
@@ -106,7 +107,12 @@ def refund_order(
     for effect in paid.effects:
         rule = facts.program.rules_by_number[effect.rule]
         taken = _take_back(account, rule, effect, before, after)
-        own = [lot.bucket for lot in paid.moves if lot.amount > 0]
+        own = [
+            bucket
+            for lot in paid.moves
+            if lot.amount > 0
+            for bucket in (lot.bucket, confirmed_bucket(lot))
+        ]
         account.debit(effect.currency, -taken.amount, first=own)
         effects.append(taken)
     return Entry(

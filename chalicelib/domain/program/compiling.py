@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from chalicelib.domain.earning.kinds import compile_rule
 from chalicelib.domain.errors import FieldError
-from chalicelib.domain.program.document import ProgramDocument
+from chalicelib.domain.program.document import ExpiryDocument, ProgramDocument
+from chalicelib.domain.program.expiry import MONTHS, EndOf, Expiry
 from chalicelib.domain.program.numbers import Numbers, rule_name
 from chalicelib.domain.program.program import Currency, ProductReward, Program
 from chalicelib.kernel.money import is_currency
@@ -13,7 +14,8 @@ from chalicelib.kernel.money import is_currency
 
 def check(document: ProgramDocument) -> list[FieldError]:
     """What a document of the right shape says that cannot be."""
-    return [*_check_basics(document), *_check_earn(document), *_check_rewards(document)]
+    found = [*_check_basics(document), *_check_currencies(document)]
+    return [*found, *_check_earn(document), *_check_rewards(document)]
 
 
 def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -> Program:
@@ -27,7 +29,13 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
         look=document.look,
         language=document.language,
         currencies=tuple(
-            Currency(name, of_currency[name], currency.label, currency.goal)
+            Currency(
+                name,
+                of_currency[name],
+                currency.label,
+                currency.goal,
+                _expiry(currency.expires) if currency.expires else None,
+            )
             for name, currency in document.currencies.items()
         ),
         earn=tuple(
@@ -46,6 +54,23 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
         ),
         numbers=numbers,
     )
+
+
+def _expiry(document: ExpiryDocument) -> Expiry:
+    return Expiry(
+        days=document.days or 0,
+        months=(document.months or 0) + MONTHS * (document.years or 0),
+        end_of=EndOf(document.end_of),
+        since_activity=document.since == "last_activity",
+    )
+
+
+def _check_currencies(document: ProgramDocument) -> Iterator[FieldError]:
+    for name, currency in document.currencies.items():
+        lasts = currency.expires
+        if lasts and sum(one is not None for one in (lasts.days, lasts.months, lasts.years)) != 1:
+            reason = "names exactly one of days, months and years"
+            yield FieldError(f"currencies.{name}.expires", reason)
 
 
 def _check_basics(document: ProgramDocument) -> Iterator[FieldError]:

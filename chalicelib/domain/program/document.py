@@ -6,7 +6,7 @@ adds the line.
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -20,11 +20,22 @@ from chalicelib.kernel.validation import place_and_reason
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
 
 
+class ExpiryDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long points live: exactly one of days, months and years."""
+
+    days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] | None = None
+    months: Annotated[int, msgspec.Meta(ge=1, le=1_200)] | None = None
+    years: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
+    end_of: Literal["day", "month", "year"] = "day"
+    since: Literal["earned", "last_activity"] = "earned"
+
+
 class CurrencyDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One thing members collect. With a goal it is drawn as stamps on the card."""
 
     label: Annotated[str, msgspec.Meta(min_length=1, max_length=20)]
     goal: Annotated[int, msgspec.Meta(ge=1, le=50)] | None = None
+    expires: ExpiryDocument | None = None
 
 
 class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

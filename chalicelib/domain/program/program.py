@@ -7,6 +7,7 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from chalicelib.domain.earning.rule import EarnRule
+from chalicelib.domain.program.expiry import Expiry
 from chalicelib.domain.program.numbers import Numbers
 from chalicelib.kernel.clock import Instant
 
@@ -26,6 +27,7 @@ class Currency:
     number: int
     label: str
     goal: int | None
+    expiry: Expiry | None
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,10 @@ class Program:
     def currency_names(self) -> dict[int, str]:
         """Of every currency there ever was: an old balance keeps its name."""
         return {number: name for name, number in self.numbers.currencies.items()}
+
+    @cached_property
+    def currencies_by_number(self) -> dict[int, Currency]:
+        return {currency.number: currency for currency in self.currencies}
 
     @cached_property
     def rules_by_number(self) -> dict[int, EarnRule]:

@@ -1,0 +1,54 @@
+"""When points end: some days, months or years after they were earned, or after the last activity.
+
+The day of expiry is the first on which they are gone. Validity that is counted to the end of a
+month or year ends with the month or year that holds its last day: twelve months from 2020-07-06 to
+the end of the month end on 2021-08-01 (Square Loyalty, "expiration policy").
+"""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import Enum
+
+from chalicelib.domain.ledger.entries import NEVER
+
+MONTHS = 12
+
+
+class EndOf(Enum):
+    """Up to the end of what validity is counted."""
+
+    DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
+
+
+@dataclass(frozen=True)
+class Expiry:
+    """How long points of one currency live."""
+
+    days: int = 0
+    months: int = 0
+    end_of: EndOf = EndOf.DAY
+    since_activity: bool = False  # every activity starts it anew, for all points of the currency
+
+    def day(self, start: date) -> int:
+        """The day on which points of `start` are gone, as `date.toordinal()`.
+
+        What would outlive the calendar never ends.
+        """
+        try:
+            end = add_months(start, self.months) + timedelta(days=self.days)
+            if self.end_of is EndOf.MONTH:
+                end = add_months(end.replace(day=1), 1)
+            elif self.end_of is EndOf.YEAR:
+                end = date(end.year + 1, 1, 1)
+        except (ValueError, OverflowError):
+            return NEVER
+        return end.toordinal()
+
+
+def add_months(start: date, months: int) -> date:
+    """The same day some months later, or the last of a month that is too short."""
+    year, month = divmod(start.year * MONTHS + start.month - 1 + months, MONTHS)
+    return date(year, month + 1, min(start.day, monthrange(year, month + 1)[1]))
