@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from chalicelib.api.endpoints import SHOP, Answer, Call, Resource
-from chalicelib.api.shapes import Day, ShortText, day_of
+from chalicelib.api.shapes import CurrencyName, Day, ShortText, day_of
 from chalicelib.api.views import BalanceView, EffectView, EntryPointer, appended_fields
 from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.ledger.commands import Adjust
@@ -26,7 +26,7 @@ class AdjustRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     program says. `allow_debt` takes more than there is.
     """
 
-    currency: Annotated[str, Meta(min_length=1, max_length=40)]
+    currency: CurrencyName
     amount: SignedAmount
     reason: ShortText
     expires_on: Day | None = None
@@ -64,12 +64,12 @@ def adjust(call: Call, member_id: str) -> Answer | Refusal:
     if request.expires_on is not None and (expires_on is None or request.amount < 0):
         return _refuse("expires_on", "is a day of the calendar, for points that are given")
     command = Adjust(
+        call.idempotency_key or "",
         request.currency,
         request.amount,
         request.reason,
         expires_on,
         request.allow_debt,
-        call.idempotency_key or "",
     )
     appended = adjustments.adjust(call.context, call.here, member_id, command)
     if isinstance(appended, Refusal):

@@ -8,9 +8,10 @@ from msgspec import Meta
 
 from chalicelib.api.endpoints import SHOP, Answer, Call, Resource
 from chalicelib.api.members import BAD_CURSOR, PageQuery
-from chalicelib.api.shapes import RESERVED_SOURCES, MomentText, Name, Source
+from chalicelib.api.shapes import MomentText, Name, Source
 from chalicelib.domain.access.keys import ApiKey, KeyKind
 from chalicelib.domain.errors import FieldError, Refusal
+from chalicelib.domain.ledger.refs import RESERVED_SOURCES
 from chalicelib.kernel.clock import to_rfc3339
 from chalicelib.kernel.cursors import BadCursor, read_cursor, sign_cursor
 from chalicelib.kernel.patterns import whole

@@ -29,9 +29,13 @@ from chalicelib.api.shapes import (
 )
 from chalicelib.api.views import (
     AccountView,
+    BalanceView,
+    EffectView,
+    EntryPointer,
     EntryView,
     MemberView,
     account_view,
+    appended_fields,
     entry_view,
     member_view,
 )
@@ -41,7 +45,7 @@ from chalicelib.domain.members.member import Consent, Profile
 from chalicelib.kernel.clock import Instant, to_rfc3339
 from chalicelib.kernel.cursors import BadCursor, read_cursor, sign_cursor
 from chalicelib.kernel.patterns import whole
-from chalicelib.services import access, accounts, members
+from chalicelib.services import access, accounts, members, transfers
 
 resource = Resource(__name__, "members")
 
@@ -222,6 +226,47 @@ def change(call: Call, member_id: str) -> MemberView | Refusal:
         changes["consents"] = _consents(changes["consents"], call.here.now)
     member = members.change(call.context, call.here, member_id, changes)
     return member if isinstance(member, Refusal) else member_view(member)
+
+
+class MergeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who becomes a part of this member."""
+
+    member_id: Identifier
+
+
+class MergeView(msgspec.Struct, frozen=True):
+    """The account that two members have together now."""
+
+    member_id: str
+    merged_member_id: str
+    effects: list[EffectView]
+    balances: dict[str, BalanceView]
+    entry: EntryPointer
+
+
+@resource.endpoint(
+    "POST",
+    "/v1/members/{member_id}/merge",
+    callers=SHOP,
+    body=MergeRequest,
+    answer=MergeView,
+)
+def merge(call: Call, member_id: str) -> Answer | Refusal:
+    """Merge another member into this one, for ever.
+
+    This one takes over the other's account; whatever comes for the other finds this one. The
+    other's reservations must be captured or voided before.
+    """
+    merged_id = call.body.member_id
+    appended = transfers.merge(call.context, call.here, member_id, merged_id)
+    if isinstance(appended, Refusal):
+        return appended
+    view = MergeView(
+        member_id=member_id,
+        merged_member_id=merged_id,
+        **appended_fields(call.context.catalog, call.here, appended),
+    )
+    return Answer(view, replayed=appended.replayed)
 
 
 @resource.endpoint(

@@ -1,6 +1,7 @@
 """Orders, their refunds, and what an order would earn."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Literal
 
@@ -9,7 +10,6 @@ from msgspec import Meta
 
 from chalicelib.api.endpoints import SHOP, SHOP_AND_MEMBER, Answer, Call, Resource
 from chalicelib.api.shapes import (
-    RESERVED_SOURCES,
     Amount,
     Currency,
     Identifier,
@@ -23,15 +23,19 @@ from chalicelib.api.shapes import (
 from chalicelib.api.views import BalanceView, EffectView, EntryPointer, appended_fields
 from chalicelib.domain.access.callers import Role
 from chalicelib.domain.errors import FieldError, Refusal
-from chalicelib.domain.ledger.commands import LineRefund, RefundOrder
+from chalicelib.domain.ledger.commands import CancelOrder, LineRefund, RefundOrder
+from chalicelib.domain.ledger.entries import Kind
 from chalicelib.domain.ledger.orders import Earning
+from chalicelib.domain.ledger.refs import RESERVED_SOURCES
 from chalicelib.domain.members.member import Profile
 from chalicelib.domain.orders import Order, OrderLine, Payment
+from chalicelib.domain.ports import Parked
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import EARLIEST, from_datetime
 from chalicelib.kernel.money import is_currency
 from chalicelib.kernel.patterns import whole
 from chalicelib.services import members, orders, refunds
+from chalicelib.services.refunds import OrderChange
 
 resource = Resource(__name__, "orders")
 
@@ -83,18 +87,25 @@ class Basket(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     paid_with: Annotated[tuple[PaymentRequest, ...], Meta(max_length=20)] = ()
 
 
-class PaidOrder(Basket, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A paid order of a member, who is named by `member_id` or found by `member`."""
+class SentOrder(Basket, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An order of a member, who is named by `member_id` or found by `member`.
+
+    What a `pending` order earns cannot be spent until the order is paid or confirmed. Once all of
+    an order came back, so does what its `redemptions` took. `updated_at` says when the store
+    changed the order: what it says of an earlier time is outdated.
+    """
 
     id: Identifier
     placed_at: Moment
     member_id: Identifier | None = None
     member: MemberReference | None = None
-    status: Literal["paid"] = "paid"
+    status: Literal["pending", "paid"] = "paid"
+    redemptions: Annotated[tuple[Identifier, ...], Meta(max_length=20)] = ()
+    updated_at: Moment | None = None
 
 
-class OrderRequest(PaidOrder, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A paid order, and the system it comes from."""
+class OrderRequest(SentOrder, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An order, and the system it comes from."""
 
     source: Source
 
@@ -136,6 +147,14 @@ class OrderView(msgspec.Struct, frozen=True):
     entry: EntryPointer
 
 
+class ParkedView(msgspec.Struct, frozen=True):
+    """A refund or a cancellation that came before its order; it is applied when the order comes."""
+
+    source: str
+    order_id: str
+    status: str = "parked"
+
+
 class RefundView(msgspec.Struct, frozen=True):
     """What a refund took back."""
 
@@ -172,16 +191,42 @@ class QuoteView(msgspec.Struct, frozen=True):
     status=HTTPStatus.CREATED,
 )
 def record_order(call: Call) -> Answer | Refusal:
-    """Record a paid order.
+    """Record an order, paid or pending.
 
     Once for ever for one source and id: the same order again is answered with what it gave the
-    first time, another content is refused.
+    first time, another content is refused. A pending order is sent again when it is paid.
     """
     request: OrderRequest = call.body
-    if request.source in RESERVED_SOURCES:
-        error = FieldError("source", f"{request.source} is a reserved name")
-        return Refusal("invalid_request", error.reason, (error,))
-    return take_order(call, request.source, request)
+    return _reserved(request.source) or take_order(call, request.source, request)
+
+
+@resource.endpoint(
+    "POST",
+    "/v1/orders/{source}/{order_id}/confirm",
+    callers=SHOP,
+    answer=OrderView,
+)
+def confirm_order(call: Call, source: str, order_id: str) -> Answer | Refusal:
+    """Confirm an order: everything that it gave can be spent now, whatever it waited for."""
+    changed = orders.confirm_order(call.context, call.here, source, order_id)
+    if isinstance(changed, Refusal):
+        return changed
+    return _order_answer(call, changed, "confirmed")
+
+
+@resource.endpoint(
+    "POST",
+    "/v1/orders/{source}/{order_id}/cancel",
+    callers=SHOP,
+    answer=OrderView,
+    other_answers={HTTPStatus.ACCEPTED: ParkedView},
+)
+def cancel_order(call: Call, source: str, order_id: str) -> Answer | Refusal:
+    """Cancel an order, for ever: what it gave is taken back, what was redeemed for it comes back.
+
+    The cancellation of an order that was not sent yet is kept (202) until it is.
+    """
+    return _reserved(source) or take_cancellation(call, source, order_id)
 
 
 @resource.endpoint(
@@ -190,15 +235,17 @@ def record_order(call: Call) -> Answer | Refusal:
     callers=SHOP,
     body=RefundRequest,
     answer=RefundView,
+    other_answers={HTTPStatus.ACCEPTED: ParkedView},
     status=HTTPStatus.CREATED,
 )
 def refund_order(call: Call, source: str, order_id: str) -> Answer | Refusal:
     """Refund an order, whole or in part.
 
     The rules that paid take back their share; partial refunds sum to the whole exactly. Once for
-    ever for one refund id of an order.
+    ever for one refund id of an order. A refund that comes before its order is kept (202) until
+    the order comes.
     """
-    return take_refund(call, source, order_id, call.body)
+    return _reserved(source) or take_refund(call, source, order_id, call.body)
 
 
 @resource.endpoint(
@@ -226,7 +273,9 @@ def quote(call: Call) -> QuoteView | Refusal:
     )
 
 
-def take_order(call: Call, source: str, request: PaidOrder) -> Answer | Refusal:
+def take_order(
+    call: Call, source: str, request: SentOrder, *, editable: bool = False
+) -> Answer | Refusal:
     """An order that the shop or one of its stores sent."""
     errors = [*_check_basket(request), *_check_request(request)]
     if errors:
@@ -234,18 +283,33 @@ def take_order(call: Call, source: str, request: PaidOrder) -> Answer | Refusal:
     member_id = request.member_id or _find(call, request.member)
     if member_id is None:
         return members.NOT_FOUND
-    order = _order(request, source, request.id, from_datetime(request.placed_at))
-    appended = orders.record_order(call.context, call.here, member_id, order)
-    if isinstance(appended, Refusal):
-        return appended
-    view = OrderView(
-        source=order.source,
-        id=order.id,
-        member_id=member_id,
-        status=request.status,
-        **appended_fields(call.context.catalog, call.here, appended),
+    order = replace(
+        _order(request, source, request.id, from_datetime(request.placed_at)),
+        redemptions=request.redemptions,
+        updated_at=from_datetime(request.updated_at) if request.updated_at else None,
     )
-    return Answer(view, replayed=appended.replayed)
+    changed = orders.record_order(
+        call.context,
+        call.here,
+        member_id,
+        order,
+        paid=request.status == "paid",
+        editable=editable,
+    )
+    if isinstance(changed, Refusal):
+        return changed
+    return _order_answer(call, changed, request.status)
+
+
+def take_cancellation(call: Call, source: str, order_id: str) -> Answer | Refusal:
+    """A cancellation that the shop or one of its stores sent."""
+    command = CancelOrder(source, order_id)
+    changed = refunds.cancel_order(call.context, call.here, command)
+    if isinstance(changed, Refusal):
+        return changed
+    if isinstance(changed, Parked):
+        return Answer(ParkedView(source, order_id), HTTPStatus.ACCEPTED)
+    return _order_answer(call, changed, "cancelled")
 
 
 def take_refund(call: Call, source: str, order_id: str, request: RefundRequest) -> Answer | Refusal:
@@ -259,18 +323,46 @@ def take_refund(call: Call, source: str, order_id: str, request: RefundRequest) 
         tuple(LineRefund(line.id, line.quantity) for line in request.lines or ()),
         request.amount,
     )
-    outcome = refunds.refund_order(call.context, call.here, command, request.reason)
-    if isinstance(outcome, Refusal):
-        return outcome
-    member_id, appended = outcome
+    changed = refunds.refund_order(call.context, call.here, command, request.reason)
+    if isinstance(changed, Refusal):
+        return changed
+    if isinstance(changed, Parked):
+        return Answer(ParkedView(source, order_id), HTTPStatus.ACCEPTED)
     view = RefundView(
         source=source,
         order_id=order_id,
         id=request.id,
-        member_id=member_id,
-        **appended_fields(call.context.catalog, call.here, appended),
+        member_id=changed.first.stored.key.member_id,
+        **appended_fields(call.context.catalog, call.here, *changed.entries),
     )
-    return Answer(view, replayed=appended.replayed)
+    return Answer(view, replayed=changed.first.replayed)
+
+
+_STATUSES = {
+    Kind.ORDER: "paid",
+    Kind.ORDER_PENDING: "pending",
+    Kind.ORDER_CONFIRMED: "confirmed",
+    Kind.ORDER_CANCELLED: "cancelled",
+}
+
+
+def _order_answer(call: Call, changed: OrderChange, status: str) -> Answer:
+    first = changed.first
+    view = OrderView(
+        source=changed.record.order.source,
+        id=changed.record.order.id,
+        member_id=first.stored.key.member_id,
+        status=_STATUSES.get(Kind(first.entry.kind), status),
+        **appended_fields(call.context.catalog, call.here, *changed.entries),
+    )
+    return Answer(view, replayed=first.replayed)
+
+
+def _reserved(source: str) -> Refusal | None:
+    if source not in RESERVED_SOURCES:
+        return None
+    error = FieldError("source", f"{source} is a reserved name")
+    return Refusal("invalid_request", error.reason, (error,))
 
 
 def _check_basket(basket: Basket) -> Iterator[FieldError]:
@@ -278,9 +370,11 @@ def _check_basket(basket: Basket) -> Iterator[FieldError]:
         yield FieldError("currency", f"{basket.currency} is not a currency of ISO 4217")
 
 
-def _check_request(request: PaidOrder) -> Iterator[FieldError]:
+def _check_request(request: SentOrder) -> Iterator[FieldError]:
     if from_datetime(request.placed_at) < EARLIEST:
         yield FieldError("placed_at", "lies before 1970")
+    if len(set(request.redemptions)) < len(request.redemptions):
+        yield FieldError("redemptions", "names one twice")
     if not exactly_one((request.member_id, request.member)):
         yield FieldError("member_id", "name exactly one of member_id and member")
     reference = request.member

@@ -9,7 +9,9 @@ from chalicelib.api import (
     passkit,
     programs,
     redemptions,
+    reservations,
     system,
+    transfers,
     webhooks,
 )
 
@@ -17,7 +19,9 @@ RESOURCES = (
     members.resource,
     orders.resource,
     redemptions.resource,
+    reservations.resource,
     adjustments.resource,
+    transfers.resource,
     programs.resource,
     keys.resource,
     webhooks.resource,

@@ -30,6 +30,9 @@ Amount = Annotated[int, Meta(ge=0, le=MAX_AMOUNT, description="In minor units.")
 PositiveAmount = Annotated[int, Meta(ge=1, le=MAX_AMOUNT, description="In minor units.")]
 Quantity = Annotated[int, Meta(ge=1, le=1_000_000)]
 Currency = Annotated[str, Meta(pattern=whole(r"[A-Z]{3}"), description="ISO 4217.")]
+CurrencyName = Annotated[
+    str, Meta(min_length=1, max_length=40, description="The program's name: points, stamps, ...")
+]
 ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
 Name = Annotated[str, Meta(min_length=1, max_length=80)]
 Moment = Annotated[datetime, Meta(tz=True)]
@@ -39,8 +42,6 @@ Day = Annotated[
 MomentText = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Limit = Annotated[int, Meta(ge=1, le=100)]
 Cursor = Annotated[str, Meta(min_length=1, max_length=512)]
-
-RESERVED_SOURCES = frozenset({"key", "time", "enrol"})
 
 
 def exactly_one(given: Iterable[object]) -> bool:

@@ -7,8 +7,10 @@ from typing import Any
 import msgspec
 
 from chalicelib.api.shapes import MomentText
-from chalicelib.domain.ledger.account import balance_of
+from chalicelib.domain.earning.rule import EarnRule
+from chalicelib.domain.ledger.account import Head, balance_of, currencies_of
 from chalicelib.domain.ledger.entries import NEVER, Effect, Entry, Kind, Snapshot, State
+from chalicelib.domain.ledger.time import settled
 from chalicelib.domain.members.member import Member
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import start_of_day, to_rfc3339
@@ -142,9 +144,8 @@ def balances_view(program: Program, names: Program, snapshot: Snapshot) -> dict[
     `names` is the newest version: it alone knows the names of all currencies there ever were.
     """
     current = {currency.number for currency in program.currencies}
-    held = {lot.currency for lot in snapshot.lots} | {debt.currency for debt in snapshot.debts}
     views = {}
-    for number in sorted(current | held):
+    for number in sorted(current | currencies_of(snapshot)):
         balance = balance_of(snapshot, number)
         views[names.currency_names[number]] = BalanceView(
             balance.available, balance.pending, balance.reserved, balance.debt
@@ -186,31 +187,50 @@ def effect_views(program: Program, entry: Entry) -> list[EffectView]:
     return [_effect_view(program, entry, effect) for effect in entry.effects if effect.amount]
 
 
-_WITHOUT_RULE = {
+_BY_KIND = {
     Kind.CONFIRMED: "can be spent from this day on",
     Kind.EXPIRED: "expired",
     Kind.ADJUSTMENT: "by hand",
+    Kind.RESERVED: "reserved",
+    Kind.CAPTURED: "spent from a reservation",
+    Kind.VOIDED: "reserved no longer",
+    Kind.RELEASED: "the reservation ran out",
+    Kind.REDEMPTION_CANCELLED: "given back",
+    Kind.TRANSFER_SENT: "given to another member",
+    Kind.TRANSFER_RECEIVED: "from another member",
+    Kind.MERGED: "from a member who was merged into this one",
+    Kind.CLOSED: "taken over by the member this one was merged into",
+    Kind.ERASED: "forfeited",
+}
+_BY_STATE = {
+    State.CONFIRMED: "need not wait any longer",
+    State.LAPSED: "to be taken back, but had expired before",
 }
 
 
 def _effect_view(program: Program, entry: Entry, effect: Effect) -> EffectView:
     rule = program.rules_by_number.get(effect.rule)
-    if entry.kind in _WITHOUT_RULE:
-        why = _WITHOUT_RULE[Kind(entry.kind)]
-    elif rule is None:
-        reward = program.rewards_by_number[entry.reward]
-        why = f"{entry.quantity} x {reward.name}"
-    else:
-        why = rule.describe(effect.weight, program.money)
-        if entry.kind == Kind.REFUND:
-            why = f"taken back: {why}"
     return EffectView(
         program.currency_names[effect.currency],
         effect.amount,
         State(effect.state).name.lower(),
         rule.id if rule else None,
-        why,
+        _why(program, entry, effect, rule),
     )
+
+
+def _why(program: Program, entry: Entry, effect: Effect, rule: EarnRule | None) -> str:
+    if rule is None:
+        reward = program.rewards_by_number.get(entry.reward)
+        what = [f"{entry.quantity} x {reward.name}"] if reward else []
+        how = _BY_KIND.get(Kind(entry.kind))
+        return ": ".join([*([how] if how else []), *what])
+    if effect.state in _BY_STATE:
+        return _BY_STATE[State(effect.state)]
+    why = rule.describe(abs(effect.weight), program.money)
+    if entry.kind == Kind.ORDER_EDITED or entry.stands is not None:
+        return f"the order changed: {why}"
+    return f"taken back: {why}" if effect.amount < 0 else why
 
 
 def entry_view(program: Program, row: Row) -> EntryView:
@@ -228,16 +248,21 @@ def entry_view(program: Program, row: Row) -> EntryView:
     )
 
 
-def appended_fields(catalog: Catalog, here: Here, appended: Appended) -> dict[str, Any]:
+def appended_fields(catalog: Catalog, here: Here, *appended: Appended) -> dict[str, Any]:
     """What the answer to every change of an account has: effects, balances, entry.
 
-    They are those of the entry itself, so that a repeated call is answered with the same.
+    They are those of the entries themselves, so that a repeated call is answered with the same:
+    the effects of all, the balances after the last, and the place of the first.
     """
-    stored, entry = appended.stored, appended.entry
-    program = catalog.version(here.program_id, entry.program_version)
+    effects: list[EffectView] = []
+    for one in appended:
+        program = catalog.version(here.program_id, one.entry.program_version)
+        effects += effect_views(program, one.entry)
+    last, stored = appended[-1], appended[0].stored
     names = catalog.current(here.program) or program
+    snapshot = settled(Head.of(last.stored), program.zone, last.entry.recorded_at)
     return {
-        "effects": effect_views(program, entry),
-        "balances": balances_view(program, names, entry.snapshot),
+        "effects": effects,
+        "balances": balances_view(program, names, snapshot),
         "entry": EntryPointer(stored.version, stored.event_id),
     }

@@ -12,9 +12,11 @@ from chalicelib.api.endpoints import JSON, PUBLIC, Answer, Call, Resource, decod
 from chalicelib.api.limits import limited
 from chalicelib.api.orders import (
     OrderView,
-    PaidOrder,
+    ParkedView,
     RefundRequest,
     RefundView,
+    SentOrder,
+    take_cancellation,
     take_order,
     take_refund,
 )
@@ -34,9 +36,9 @@ _UNSIGNED = Refusal("unauthorized", "the message is not signed with a key of thi
 class OrderPaid(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="order.paid"
 ):
-    """An order was paid."""
+    """An order was paid, or (with the status `pending`) placed, or changed."""
 
-    data: PaidOrder
+    data: SentOrder
     timestamp: MomentText | None = None
 
 
@@ -55,15 +57,34 @@ class OrderRefunded(
     timestamp: MomentText | None = None
 
 
-PlainEvent = OrderPaid | OrderRefunded
+class CancelledData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which order."""
+
+    order_id: Identifier
+
+
+class OrderCancelled(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="order.cancelled"
+):
+    """An order was cancelled, for ever."""
+
+    data: CancelledData
+    timestamp: MomentText | None = None
+
+
+PlainEvent = OrderPaid | OrderRefunded | OrderCancelled
 
 
 class OrderReceived(msgspec.Struct, frozen=True):
-    """What became of a message: what the order or its refund moved."""
+    """What became of a message: what the order or its refund moved.
 
-    member_id: str
+    A refund that came before its order waits for it: the status is `parked`.
+    """
+
+    member_id: str | None
     effects: list[EffectView]
-    entry: EntryPointer
+    entry: EntryPointer | None
+    status: str = "done"
 
 
 @resource.endpoint(
@@ -76,10 +97,11 @@ class OrderReceived(msgspec.Struct, frozen=True):
     answer=OrderReceived,
 )
 def receive_order(call: Call, source: str) -> Answer | Refusal:
-    """Receive an order or a refund from a store.
+    """Receive an order, a refund or a cancellation from a store.
 
     Signed with the secret of a webhook key whose `source` is that of the path. A message may come
-    any number of times: the order's and the refund's own ids make it once.
+    any number of times: the order's and the refund's own ids make it once. An order that was sent
+    before with another content is an edit: the difference is given or taken.
     """
     key = _signer(call, source)
     here = enter(call.context, key.program_id) if key else None
@@ -88,12 +110,16 @@ def receive_order(call: Call, source: str) -> Answer | Refusal:
     event = decode_json(call.body, PlainEvent)
     call = replace(call, within=here)
     if isinstance(event, OrderPaid):
-        outcome = take_order(call, source, event.data)
+        outcome = take_order(call, source, event.data, editable=True)
+    elif isinstance(event, OrderCancelled):
+        outcome = take_cancellation(call, source, event.data.order_id)
     else:
         outcome = take_refund(call, source, event.data.order_id, event.data)
     if isinstance(outcome, Refusal):
         return outcome
-    view: OrderView | RefundView = outcome.body
+    view: OrderView | RefundView | ParkedView = outcome.body
+    if isinstance(view, ParkedView):
+        return Answer(OrderReceived(None, [], None, view.status))
     return replace(outcome, body=OrderReceived(view.member_id, view.effects, view.entry))
 
 

@@ -3,11 +3,11 @@
 All amounts are integers in minor units of the order's currency.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any
 
 from chalicelib.domain.errors import FieldError
+from chalicelib.kernel.canonical import fingerprint
 from chalicelib.kernel.clock import Instant
 from chalicelib.kernel.money import MAX_AMOUNT
 
@@ -60,6 +60,8 @@ class Order:
     discount: int = 0  # of the whole order, beside those of the lines
     tip: int = 0
     paid_with: tuple[Payment, ...] = ()
+    redemptions: tuple[str, ...] = ()  # what members took for it: comes back when all of it does
+    updated_at: Instant | None = None  # when the store changed it: an older content is outdated
 
     @cached_property
     def goods(self) -> tuple[int, ...]:
@@ -87,9 +89,15 @@ class Order:
         """What was paid in all: the most that refunds can give back."""
         return sum(self.paid_lines) + self.shipping + self.tip
 
-    def business_fields(self) -> dict[str, Any]:
-        """What a fingerprint of the order is made over."""
-        return asdict(self)
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """16 bytes over everything that the order says."""
+        return fingerprint(asdict(self))
+
+
+def without_free_text(order: Order) -> Order:
+    """The order without what people wrote: no rule reads it, and it may tell of a person."""
+    return replace(order, lines=tuple(replace(line, name=None) for line in order.lines))
 
 
 def check_order(order: Order) -> list[FieldError]:

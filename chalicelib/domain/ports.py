@@ -8,6 +8,7 @@ from typing import Protocol
 from chalicelib.domain.access.keys import ApiKey
 from chalicelib.domain.card import Card, IssuedPass
 from chalicelib.domain.ledger.account import Head
+from chalicelib.domain.ledger.commands import RefundOrder
 from chalicelib.domain.ledger.entries import LogKey, StoredEntry
 from chalicelib.domain.members.member import Claim, Member
 from chalicelib.domain.orders import Order
@@ -95,9 +96,30 @@ class Passes(Protocol):
 
     def unregister(self, program_id: str, member_id: str, device_id: str) -> None: ...
 
+    def forget(self, program_id: str, member_id: str) -> None:
+        """Removes the issued pass and every registration of it."""
+
     def registrations_of_member(self, program_id: str, member_id: str) -> list[Registration]: ...
 
     def registrations_of_device(self, device_id: str, pass_type_id: str) -> list[Registration]: ...
+
+
+class Wrote(Enum):
+    """What became of a transaction on the ledger."""
+
+    STORED = "stored"
+    LOST = "lost"  # another entry lies at one of the versions
+    EXCEEDED = "exceeded"  # a shared limit would be passed
+
+
+@dataclass(frozen=True)
+class Take:
+    """Units of something that all members share: `used + amount <= limit`, where there is one."""
+
+    program_id: str
+    name: str
+    amount: int  # below zero puts back
+    limit: int | None
 
 
 class Ledger(Protocol):
@@ -116,10 +138,21 @@ class Ledger(Protocol):
         retry of a put that did commit finds its own entry.
         """
 
+    def append_all(self, entries: Sequence[StoredEntry], takes: Sequence[Take] = ()) -> Wrote:
+        """Puts entries of several logs, and takes of what is shared, all or none."""
+
     def entry(self, key: LogKey, version: int) -> StoredEntry | None: ...
 
     def entries(self, key: LogKey, before: int | None, limit: int) -> list[StoredEntry]:
         """Newest first, from the version below `before` (None: the head) on."""
+
+
+@dataclass(frozen=True)
+class Parked:
+    """A refund (None: a cancellation) that came before its order."""
+
+    refund: RefundOrder | None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -130,16 +163,48 @@ class OrderRecord:
     member_id: str
     order: Order
     fingerprint: bytes
+    paid: bool = True
+    parked: tuple[Parked, ...] = ()
+
+    def repeats(self, other: "OrderRecord") -> bool:
+        """Whether both say the same of the order."""
+        return self.fingerprint == other.fingerprint and self.paid == other.paid
 
 
 class Orders(Protocol):
-    """The order records: exactly one for each order of a program."""
+    """The order records: exactly one for each order of a program. All reads but one are strong."""
 
     def claim(self, record: OrderRecord) -> OrderRecord:
-        """Puts the record if the order has none. Returns the record that the order has now."""
+        """Puts the record if the order has none, and returns the one it has now.
 
-    def get(self, program_id: str, source: str, order_id: str) -> OrderRecord | None:
-        """Read strongly."""
+        It has what was parked before.
+        """
+
+    def get(self, program_id: str, source: str, order_id: str) -> OrderRecord | None: ...
+
+    def park(
+        self, program_id: str, source: str, order_id: str, parked: Parked
+    ) -> OrderRecord | None:
+        """Keeps a refund until its order comes. The order's record where it is there already."""
+
+    def put_content(self, record: OrderRecord) -> None:
+        """Keeps another content of an order, beside the one of its record."""
+
+    def content(
+        self, program_id: str, source: str, order_id: str, fingerprint: bytes
+    ) -> Order | None:
+        """A content that the order had beside that of its record."""
+
+    def of_member(
+        self, program_id: str, member_id: str, after: str | None, limit: int
+    ) -> tuple[list[OrderRecord], str | None]:
+        """All contents of a member's orders, oldest first; a moment old perhaps.
+
+        With it where to go on after, None at the end.
+        """
+
+    def forget_customer(self, record: OrderRecord) -> None:
+        """Takes what may tell of a person out of one content of an order."""
 
 
 class Members(Protocol):

@@ -6,6 +6,7 @@ from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.entries import Entry, Kind, LogKey, StoredEntry, decode
 from chalicelib.domain.ledger.time import settled
+from chalicelib.services.appending import strong_head
 from chalicelib.services.context import Context, Here
 from chalicelib.services.members import NOT_FOUND
 
@@ -32,7 +33,7 @@ def account(context: Context, here: Here, member_id: str) -> Head | Refusal:
 
     What time alone has done since the last entry is counted, and not written down.
     """
-    head = context.store.ledger.head(LogKey(here.program_id, member_id), strong=True)
+    head = strong_head(context, LogKey(here.program_id, member_id))
     if head is None:
         return NOT_FOUND
     zone = context.catalog.version(here.program_id, head.program_version).zone
@@ -52,8 +53,11 @@ def entries(
     return EntryPage(rows, found[-1].version if more else None)
 
 
+_NOTED = frozenset({Kind.REFUND, Kind.ADJUSTMENT, Kind.TRANSFER_SENT})
+
+
 def _row(context: Context, stored: StoredEntry) -> Row:
     entry = decode(stored.body)
-    noted = entry.kind in (Kind.REFUND, Kind.ADJUSTMENT)
+    noted = entry.kind in _NOTED
     note = context.store.notes.of(stored.key, stored.ref) if noted else None
     return Row(stored, entry, note)

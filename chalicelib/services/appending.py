@@ -2,7 +2,8 @@
 
 The head is read first (cheaply: it may be a moment old), the story of the cause second (strongly),
 so that a ref that is there is always seen; then one conditional put. Whoever loses re-reads and
-decides again. A refusal reached on an old head is decided again on a strong one.
+decides again. A refusal reached on an old head is decided again on a strong one. What comes for a
+member who was merged into another goes to the survivor, and finds the stories of both.
 """
 
 from collections.abc import Callable
@@ -15,11 +16,14 @@ from chalicelib.domain.ledger.commands import Command
 from chalicelib.domain.ledger.decide import decide, follow
 from chalicelib.domain.ledger.entries import Entry, LogKey, StoredEntry, decode
 from chalicelib.domain.ledger.time import settle
+from chalicelib.domain.ports import Take, Wrote
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import Instant
 from chalicelib.services.context import Context
 
 TRIES = 20
+NOT_FOUND = Refusal("member_not_found", "there is no such member")
+OUT_OF_STOCK = Refusal("out_of_stock", "there is none left")
 
 FactsOf = Callable[[list[StoredEntry]], Any]
 
@@ -48,32 +52,30 @@ def append(
     same ref is refused. `head` saves the first read to a caller who has just read it. Raises
     `Contended` where other writers win every try.
     """
-    ledger = context.store.ledger
     strong = False
     for attempt in range(TRIES):
         if head is None or strong:
-            head = ledger.head(key, strong=strong)
-        story = ledger.story(key, command.story or command.ref)
+            head = context.store.ledger.head(key, strong=strong)
+        if head is not None and head.snapshot.merged_into:
+            key, head = LogKey(key.program_id, head.snapshot.merged_into), None
+            continue
+        story = read_story(context, key, head, command)
         earlier = next((one for one in story if one.ref == command.ref), None)
         if earlier is not None:
             return replay(earlier, command)
         if head is None:
             if strong:
-                return Refusal("member_not_found", "there is no such member")
+                return NOT_FOUND
             strong = True
             continue
-        current = _settle(context, head, now)
-        if current is None:
+        current = settle_down(context, head, now)
+        if current is not None:
+            facts = facts_of(story)
+            outcome = _try(context, current, story, facts, command, program, now)
+            if isinstance(outcome, Appended) or (isinstance(outcome, Refusal) and strong):
+                return outcome
+        if current is None or outcome is None:
             context.pause.before(attempt)
-            strong = True
-            continue
-        outcome = _try(context, current, story, facts_of(story), command, program, now)
-        if isinstance(outcome, Appended):
-            return outcome
-        if outcome is None:
-            context.pause.before(attempt)
-        elif strong:
-            return outcome
         strong = True
     raise Contended(f"{TRIES} writers were faster")
 
@@ -86,17 +88,37 @@ def replay(earlier: StoredEntry, command: Command) -> Appended | Refusal:
     return Appended(earlier, entry, replayed=True)
 
 
-def _settle(context: Context, head: Head, now: Instant) -> Head | None:
+def read_story(
+    context: Context, key: LogKey, head: Head | None, command: Command
+) -> list[StoredEntry]:
+    """The entries of the command's cause, in the logs of everybody who was merged into one."""
+    merged = head.snapshot.merged if head is not None else ()
+    prefix = command.story or command.ref
+    story: list[StoredEntry] = []
+    for member_id in (*merged, key.member_id):
+        story += context.store.ledger.story(LogKey(key.program_id, member_id), prefix)
+    return story
+
+
+def strong_head(context: Context, key: LogKey) -> Head | None:
+    """The newest entry of a member's log, or of the log of whoever he was merged into."""
+    head = context.store.ledger.head(key, strong=True)
+    if head is not None and head.snapshot.merged_into:
+        return strong_head(context, LogKey(key.program_id, head.snapshot.merged_into))
+    return head
+
+
+def settle_down(context: Context, head: Head, now: Instant) -> Head | None:
     """Writes down what time alone has done since the head; None where another writer was faster.
 
     A settled fact has the same bytes whoever writes it, so that losing to one is no loss.
     """
-    zone = context.catalog.version(head.key.program_id, head.program_version).zone
-    for entry in settle(head, zone, now):
-        winner = context.store.ledger.append(entry)
-        if winner is not None and winner != entry:
+    program = context.catalog.version(head.key.program_id, head.program_version)
+    for stored in settle(head, program.zone, now):
+        winner = _put(context, stored, decode(stored.body), program)
+        if winner is not None and winner != stored:
             return None
-        head = Head.of(entry)
+        head = Head.of(stored)
     return head
 
 
@@ -112,8 +134,28 @@ def _try(
     made = decide(head, story, facts, command, program, now)
     if isinstance(made, Refusal):
         return made
+    if isinstance(made, StoredEntry):
+        return Appended(made, decode(made.body), replayed=True)
     stored = follow(head, command.ref, made)
-    winner = context.store.ledger.append(stored)
+    winner = _put(context, stored, made, program)
+    if isinstance(winner, Refusal):
+        return winner
     if winner is None or winner == stored:
         return Appended(stored, made, replayed=False)
     return None
+
+
+def _put(
+    context: Context, stored: StoredEntry, entry: Entry, program: Program
+) -> StoredEntry | Refusal | None:
+    """Puts an entry, and what it takes of a reward's stock or puts back there."""
+    ledger = context.store.ledger
+    if not entry.stock_taken:
+        return ledger.append(stored)
+    reward = program.rewards_by_number.get(entry.reward)
+    limit = reward.stock if reward and entry.stock_taken > 0 else None
+    take = Take(stored.key.program_id, f"stock#{entry.reward}", entry.stock_taken, limit)
+    wrote = ledger.append_all([stored], [take])
+    if wrote is Wrote.EXCEEDED:
+        return OUT_OF_STOCK
+    return None if wrote is Wrote.STORED else ledger.entry(stored.key, stored.version)

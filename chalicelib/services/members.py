@@ -122,8 +122,11 @@ def change(
 
 
 def read(context: Context, here: Here, member_id: str) -> Member | Refusal:
-    """One member of the program."""
-    return context.store.members.get(here.program_id, member_id) or NOT_FOUND
+    """One member of the program, or whoever he was merged into."""
+    member = context.store.members.get(here.program_id, member_id)
+    if member is not None and member.merged_into is not None:
+        return read(context, here, member.merged_into)
+    return member or NOT_FOUND
 
 
 def find(context: Context, here: Here, profile: Profile) -> Member | None:
@@ -131,7 +134,8 @@ def find(context: Context, here: Here, profile: Profile) -> Member | None:
     claims = _claims(context, here.program_id, identities(profile))
     found = {context.store.members.claimed_by(here.program_id, claim) for claim in claims}
     member_id = found.pop() if len(found) == 1 else None
-    return context.store.members.get(here.program_id, member_id) if member_id else None
+    member = read(context, here, member_id) if member_id else NOT_FOUND
+    return None if isinstance(member, Refusal) else member
 
 
 def _claims(context: Context, program_id: str, forms: dict[str, str]) -> tuple[Claim, ...]:

@@ -1,19 +1,24 @@
 """An order comes in: it is claimed for its member, then it earns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from chalicelib.domain.errors import FieldError, Refusal
+from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger import orders as rules
 from chalicelib.domain.ledger.account import Account
-from chalicelib.domain.ledger.commands import RecordOrder
-from chalicelib.domain.ledger.entries import LogKey
+from chalicelib.domain.ledger.commands import ConfirmOrder, EditOrder, RecordOrder
+from chalicelib.domain.ledger.entries import Kind, LogKey, Standing
+from chalicelib.domain.ledger.standing import IS_ERASED
 from chalicelib.domain.orders import Order, check_order
 from chalicelib.domain.ports import OrderRecord
 from chalicelib.domain.program.program import Program
 from chalicelib.services.accounts import account
-from chalicelib.services.appending import Appended, append
+from chalicelib.services.appending import NOT_FOUND, Appended, append, strong_head
 from chalicelib.services.context import Context, Here
-from chalicelib.services.members import NO_PROGRAM, NOT_FOUND
+from chalicelib.services.members import NO_PROGRAM
+from chalicelib.services.order_facts import facts_of
+from chalicelib.services.redemptions import check_redemptions
+from chalicelib.services.refunds import NOT_FOUND as ORDER_NOT_FOUND
+from chalicelib.services.refunds import OrderChange, apply_parked
 
 
 @dataclass(frozen=True)
@@ -24,29 +29,66 @@ class Quote:
     earnings: list[rules.Earning]
 
 
-def record_order(context: Context, here: Here, member_id: str, order: Order) -> Appended | Refusal:
+def record_order(
+    context: Context,
+    here: Here,
+    member_id: str,
+    order: Order,
+    *,
+    paid: bool = True,
+    editable: bool = False,
+) -> OrderChange | Refusal:
     """Gives the member what the order earns, once for ever.
 
     The order record is put first and is the truth of whose order it is; a crash before the entry
-    is mended by the same order sent again.
+    is mended by whatever comes next for the order. The same order with another content is refused,
+    or, where it is `editable`, is an edit: the difference is given or taken. Refunds that came
+    before their order are applied after it.
     """
     program = _program(context, here, order)
     if isinstance(program, Refusal):
         return program
     key = LogKey(here.program_id, member_id)
-    command = RecordOrder(order, member_id)
     ledger = context.store.ledger
     head = ledger.head(key, strong=False) or ledger.head(key, strong=True)
     if head is None:
         return NOT_FOUND
-    record = context.store.orders.claim(
-        OrderRecord(here.program_id, member_id, order, command.fingerprint)
-    )
-    if record.member_id != member_id:
+    if head.snapshot.standing == Standing.ERASED:
+        return IS_ERASED
+    refusal = check_redemptions(context, here, member_id, order.redemptions)
+    if refusal:
+        return refusal
+    asked = OrderRecord(here.program_id, member_id, order, order.fingerprint, paid)
+    record = context.store.orders.claim(asked)
+    if record.member_id != member_id and not _same_member(context, record, member_id):
         return Refusal("order_claimed", "the order belongs to another member")
-    if record.fingerprint != command.fingerprint:
-        return Refusal("different_request", "the order was recorded with another content")
-    return append(context, key, command, program, here.now, head=head)
+    if record.fingerprint != asked.fingerprint:
+        context.store.orders.put_content(replace(asked, member_id=record.member_id))
+    facts = facts_of(context, record)
+    appended = append(context, key, RecordOrder(order, paid), program, here.now, facts, head)
+    if editable and _has_another_content(appended, order):
+        appended = append(context, key, EditOrder(order), program, here.now, facts)
+    if appended == IS_ERASED:  # between our look and the claim
+        context.store.orders.forget_customer(record)
+    if isinstance(appended, Refusal):
+        return appended
+    return apply_parked(context, here, record, OrderChange(record, (appended,)))
+
+
+def confirm_order(
+    context: Context, here: Here, source: str, order_id: str
+) -> OrderChange | Refusal:
+    """Lets what the order gave be spent at once."""
+    record = context.store.orders.get(here.program_id, source, order_id)
+    if record is None:
+        return ORDER_NOT_FOUND
+    program = context.catalog.in_force(here.program, here.now)
+    if program is None:
+        return NO_PROGRAM
+    key = LogKey(here.program_id, record.member_id)
+    command = ConfirmOrder(source, order_id)
+    appended = append(context, key, command, program, here.now, facts_of(context, record))
+    return appended if isinstance(appended, Refusal) else OrderChange(record, (appended,))
 
 
 def quote(context: Context, here: Here, member_id: str | None, order: Order) -> Quote | Refusal:
@@ -74,4 +116,18 @@ def _program(context: Context, here: Here, order: Order) -> Program | Refusal:
     return rules.refuse_order(order, program, here.now) or program
 
 
-__all__ = ["FieldError", "Quote", "quote", "record_order"]
+def _same_member(context: Context, record: OrderRecord, member_id: str) -> bool:
+    """Whether both were merged into one."""
+    claimed = strong_head(context, LogKey(record.program_id, record.member_id))
+    asked = strong_head(context, LogKey(record.program_id, member_id))
+    return claimed is not None and asked is not None and claimed.key == asked.key
+
+
+def _has_another_content(appended: Appended | Refusal, order: Order) -> bool:
+    """Whether the order was recorded, and with something else than a store says of it now."""
+    if isinstance(appended, Refusal):
+        return appended.code == "different_request"
+    return (
+        appended.entry.kind in (Kind.ORDER, Kind.ORDER_PENDING)
+        and appended.entry.fingerprint != order.fingerprint
+    )

@@ -16,6 +16,7 @@ from chalicelib.services import members, orders, redemptions
 from chalicelib.services.appending import Appended
 from chalicelib.services.context import Context, Here, enter
 from chalicelib.services.members import Enrolled
+from chalicelib.services.refunds import OrderChange
 from tests.contract import samples
 from tests.fakes.shop import START, Shop
 
@@ -83,9 +84,9 @@ def test_one_order_sent_sixteen_times_earns_once(emulated: Store) -> None:
     shop, context, here = opened(emulated)
     ada = shop.enrol(external_id="ada")
     outcomes = at_once(lambda _: orders.record_order(context, here, ada, order("1")))
-    appended = [one for one in outcomes if isinstance(one, Appended)]
-    assert len(appended) == WRITERS
-    assert len({one.stored for one in appended}) == 1
+    changes = [one for one in outcomes if isinstance(one, OrderChange)]
+    assert len(changes) == WRITERS
+    assert len({one.first.stored for one in changes}) == 1
     assert shop.balance(ada, "stamps") == 1
 
 
@@ -93,7 +94,7 @@ def test_one_order_claimed_by_sixteen_members_has_one_owner(emulated: Store) -> 
     shop, context, here = opened(emulated)
     ids = [shop.enrol(external_id=f"m{number}") for number in range(WRITERS)]
     outcomes = at_once(lambda number: orders.record_order(context, here, ids[number], order("1")))
-    assert sum(isinstance(one, Appended) for one in outcomes) == 1
+    assert sum(isinstance(one, OrderChange) for one in outcomes) == 1
     assert sum(shop.balance(one, "stamps") for one in ids) == 1
 
 
@@ -103,7 +104,7 @@ def test_sixteen_orders_of_one_member_all_count_and_the_chain_holds(emulated: St
     outcomes = at_once(
         lambda number: orders.record_order(context, here, ada, order(str(number), number + 1))
     )
-    assert all(isinstance(one, Appended) for one in outcomes)
+    assert all(isinstance(one, OrderChange) for one in outcomes)
     assert shop.balance(ada, "stamps") == sum(range(1, WRITERS + 1))
     log = emulated.ledger.entries(LogKey(shop.program_id, ada), None, 99)[::-1]
     assert [one.version for one in log] == list(range(1, WRITERS + 2))
@@ -119,7 +120,7 @@ def test_points_are_never_spent_twice(emulated: Store) -> None:
     orders.record_order(context, here, ada, order("1", 24))
 
     def take(number: int) -> Any:
-        return redemptions.redeem(context, here, ada, Redeem("free_drink", 1, f"key-{number}"))
+        return redemptions.redeem(context, here, ada, Redeem(f"key-{number}", "free_drink", 1))
 
     outcomes = at_once(take)
     assert sum(isinstance(one, Appended) for one in outcomes) == 3

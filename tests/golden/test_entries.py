@@ -9,25 +9,30 @@ import pytest
 from chalicelib.domain.errors import Corrupt
 from chalicelib.domain.ledger.entries import (
     FIRST_PREV,
+    NO_LOTS,
     Debt,
     Effect,
     Entry,
+    Hold,
     Kind,
     LogKey,
     Lot,
+    Lots,
     Refunded,
     Remainder,
     Snapshot,
+    Standing,
+    State,
     StoredEntry,
     decode,
     encode,
 )
 
 JOINED = 1_795_435_200_000
-SNAPSHOT = Snapshot(JOINED, (Lot(1, 0, 0, 0, 7),), (Debt(2, 3),), (Remainder(4, 250),))
-GOLDEN = {
+SNAPSHOT = Snapshot(JOINED, Lots([Lot(1, 0, 0, 0, 7)]), (Debt(2, 3),), (Remainder(4, 250),))
+FIRST_SCHEMA = {
     "enrolled": (
-        Entry(1, Kind.ENROLLED, JOINED, JOINED, 1, b"f" * 16, (), (), Snapshot(JOINED)),
+        Entry(1, Kind.ENROLLED, JOINED, JOINED, 1, b"f" * 16, (), NO_LOTS, Snapshot(JOINED)),
         "9c0101cf000001a20846fe00cf000001a20846fe0001c410666666666666666666666666666666669090"
         "94cf000001a20846fe00909090c00000",
     ),
@@ -40,7 +45,7 @@ GOLDEN = {
             2,
             b"o" * 16,
             (Effect(3, 1, 7, 750),),
-            (Lot(1, 0, 0, 0, 7),),
+            Lots([Lot(1, 0, 0, 0, 7)]),
             SNAPSHOT,
         ),
         "9c0102cf000001a20846fe05cf000001a20846fe0102c4106f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f9195"
@@ -56,7 +61,7 @@ GOLDEN = {
             2,
             b"r" * 16,
             (Effect(3, 1, -2, 200),),
-            (Lot(1, 0, 0, 0, -2),),
+            Lots([Lot(1, 0, 0, 0, -2)]),
             SNAPSHOT,
             Refunded(((0, 2), (3, 1)), 150, True),
         ),
@@ -73,7 +78,7 @@ GOLDEN = {
             2,
             b"d" * 16,
             (Effect(0, 1, -8),),
-            (Lot(1, 0, 0, 0, -8),),
+            Lots([Lot(1, 0, 0, 0, -8)]),
             SNAPSHOT,
             reward=1,
             quantity=1,
@@ -84,15 +89,59 @@ GOLDEN = {
 }
 
 
-@pytest.mark.parametrize("kind", GOLDEN)
+RESERVED = Entry(
+    2,
+    Kind.RESERVED,
+    JOINED + 9,
+    JOINED + 9,
+    2,
+    b"s" * 16,
+    (Effect(0, 1, -9, 0, State.RESERVED),),
+    Lots([Lot(1, 740_000, 0, 0, -9)]),
+    Snapshot(
+        JOINED,
+        Lots([Lot(1, 740_001, 0, 0, 5), Lot(1, 740_031, 0, 0, 6), Lot(1, 740_031, 739_990, 0, 7)]),
+        (Debt(2, 3),),
+        (Remainder(4, 250),),
+        (Hold(12, JOINED + 900_000, Lots([Lot(1, 740_000, 0, 0, 9)]), 3, 1, 1),),
+        Lots([Lot(1, 739_000, 0, 0, 4)]),
+        Standing.RESTRICTED,
+        "",
+        ("mem_2",),
+    ),
+    reward=3,
+    quantity=1,
+    stands=(Effect(3, 1, 7, 750),),
+    spent=Lots([Lot(1, 740_000, 0, 0, 9)]),
+    stock=1,
+)
+SECOND_SCHEMA = {
+    "reserved": (
+        RESERVED,
+        "9f020ccf000001a20846fe09cf000001a20846fe0902c410737373737373737373737373737373739195"
+        "0001f700039601000001f7ce000b4aa099cf000001a20846fe009e0100000205ce000b4aa1061e01ce00"
+        "0b4a96000107ce000b4abf91920203919204ccfa91960ccf000001a20854b9a0960100000109ce000b4a"
+        "a0030101960100000104ce000b46b801a091a56d656d5f32c003019195030107cd02ee00960100000109"
+        "ce000b4aa001",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FIRST_SCHEMA)
+def test_an_entry_of_the_first_schema_is_read_as_ever(kind: str) -> None:
+    entry, stored = FIRST_SCHEMA[kind]
+    assert decode(bytes.fromhex(stored)) == entry
+
+
+@pytest.mark.parametrize("kind", SECOND_SCHEMA)
 def test_an_entry_is_read_and_written_as_ever(kind: str) -> None:
-    entry, stored = GOLDEN[kind]
+    entry, stored = SECOND_SCHEMA[kind]
     assert encode(entry).hex() == stored
     assert decode(bytes.fromhex(stored)) == entry
 
 
 def test_the_hash_of_the_chain_is_as_ever() -> None:
-    body = bytes.fromhex(GOLDEN["enrolled"][1])
+    body = bytes.fromhex(FIRST_SCHEMA["enrolled"][1])
     stored = StoredEntry(LogKey("prg_1", "mem_1"), 1, "enrol:mem_1#enrolled", FIRST_PREV, body)
     assert stored.hash.hex() == "4e5d3ece85f8ca7a7a72a4af88877afe4057708fb109c7904ea5e8746dfd43c4"
 

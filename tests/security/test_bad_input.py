@@ -160,8 +160,9 @@ def test_a_refund_above_its_order_is_refused(
     assert coffee.balance(ada, "stamps") == 0
 
 
-def test_a_refund_of_an_order_that_never_was_is_not_found(coffee: Shop) -> None:
-    assert coffee.refund("1", "r").code == "order_not_found"
+def test_a_refund_of_an_order_that_never_was_waits_for_it(coffee: Shop) -> None:
+    assert coffee.refund("1", "r").json["status"] == "parked"
+    assert coffee.call("POST", "/v1/orders/till/1/confirm").code == "order_not_found"
 
 
 def test_the_same_id_with_another_body_is_refused(coffee: Shop) -> None:

@@ -62,7 +62,7 @@ def scene() -> tuple[Shop, str, Trouble, Context, Here]:
 
 def redeem(scene: Any, key: str = "k") -> Any:
     _, ada, _, context, here = scene
-    return redemptions.redeem(context, here, ada, Redeem("free_drink", 1, key))
+    return redemptions.redeem(context, here, ada, Redeem(key, "free_drink", 1))
 
 
 def test_a_refusal_of_the_past_is_decided_again_in_the_present(scene: Any) -> None:
@@ -77,7 +77,7 @@ def test_a_member_of_whom_the_past_knows_nothing_is_looked_for_in_the_present(sc
     scene[2].stale = None
     assert isinstance(redeem(scene), Appended)
     _, _, _, context, here = scene
-    nobody = redemptions.redeem(context, here, "mem_x", Redeem("free_drink", 1, "k"))
+    nobody = redemptions.redeem(context, here, "mem_x", Redeem("k", "free_drink", 1))
     assert isinstance(nobody, Refusal)
     assert nobody.code == "member_not_found"
 

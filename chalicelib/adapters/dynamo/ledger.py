@@ -7,6 +7,7 @@ strong), a put 1 write unit a kilobyte and 1 for the index.
 
 import random
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -17,9 +18,11 @@ from chalicelib.adapters.dynamo.faults import (
     code_of,
     translated,
 )
+from chalicelib.adapters.dynamo.transactions import transact
 from chalicelib.domain.errors import Contended, Corrupt
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.entries import LogKey, StoredEntry
+from chalicelib.domain.ports import Take, Wrote
 
 DIGITS = 12
 CONFLICT_TRIES = 5
@@ -30,9 +33,10 @@ Item = dict[str, dict[str, Any]]
 class DynamoLedger:
     """The append-only logs."""
 
-    def __init__(self, client: Any, table: str) -> None:
+    def __init__(self, client: Any, table: str, records_table: str) -> None:
         self._client = client
         self._table = table
+        self._records_table = records_table
 
     def head(self, key: LogKey, *, strong: bool) -> Head | None:
         """The newest entry; not `strong`, it may be a moment old."""
@@ -78,6 +82,17 @@ class DynamoLedger:
             time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311
         raise Contended("transactions hold the head of the log")
 
+    def append_all(self, entries: Sequence[StoredEntry], takes: Sequence[Take] = ()) -> Wrote:
+        """Puts entries of several logs, and takes of what is shared, all or none."""
+        parts = [*map(self.part, entries), *map(self._take, takes)]
+        failed = transact(self._client, parts)
+        if failed is None:
+            return Wrote.STORED
+        if any(failed[: len(entries)]):
+            mine = all(self.entry(one.key, one.version) == one for one in entries)
+            return Wrote.STORED if mine else Wrote.LOST
+        return Wrote.EXCEEDED
+
     def entry(self, key: LogKey, version: int) -> StoredEntry | None:
         with translated():
             answer = self._client.get_item(
@@ -112,6 +127,24 @@ class DynamoLedger:
                 "ConditionExpression": "attribute_not_exists(pk)",
             }
         }
+
+    def _take(self, take: Take) -> Item:
+        """The part of a transaction that counts units of what all members share."""
+        update: dict[str, Any] = {
+            "TableName": self._records_table,
+            "Key": {"pk": {"S": f"{take.program_id}#{take.name}"}, "sk": {"S": "used"}},
+            "UpdateExpression": "ADD used :amount SET kind = :kind",
+            "ExpressionAttributeValues": {
+                ":amount": {"N": str(take.amount)},
+                ":kind": {"S": "used"},
+            },
+        }
+        if take.limit is not None:
+            update["ConditionExpression"] = "attribute_not_exists(used) OR used <= :most"
+            update["ExpressionAttributeValues"][":most"] = {"N": str(take.limit - take.amount)}
+            if take.amount > take.limit:
+                update["ConditionExpression"] = "used <= :most"
+        return {"Update": update}
 
     def _winner(self, entry: StoredEntry, item: Item | None) -> StoredEntry:
         winner = _stored(entry.key, item) if item else self.entry(entry.key, entry.version)

@@ -5,7 +5,8 @@ the member who has it.
 """
 
 from chalicelib.adapters.dynamo.ledger import DynamoLedger
-from chalicelib.adapters.dynamo.records import Item, Record, Records
+from chalicelib.adapters.dynamo.records import Record, Records
+from chalicelib.adapters.dynamo.transactions import Item
 from chalicelib.domain.ledger.entries import StoredEntry
 from chalicelib.domain.members.member import Claim, Member
 

@@ -1,34 +1,43 @@
 """Order records on DynamoDB: one item an order, its lines compressed.
 
-Item: `pk` is `<program>#order#<source>:<id>`; `member` and `placed` are the index `by_member`.
+Item: `pk` is `<program>#order#<source>:<id>`; `member` and `placed` are the index `by_member`. A
+refund that comes first makes the item, without a member; the order's claim then takes over what is
+parked there. Another content of the same order is an item of its own, `...#content:<fingerprint>`.
 """
 
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import msgspec
-from pynamodb.attributes import BinaryAttribute, UnicodeAttribute
+from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist, PutError
+from pynamodb.expressions.condition import Condition
 from pynamodb.models import Model
 
 from chalicelib.adapters.dynamo.faults import CONDITION_FAILED, code_of, translated
 from chalicelib.adapters.dynamo.records import sharing
-from chalicelib.domain.errors import Corrupt
+from chalicelib.domain.errors import Contended, Corrupt
 from chalicelib.domain.ledger.entries import LogKey
 from chalicelib.domain.ledger.refs import order_key
-from chalicelib.domain.orders import Order
-from chalicelib.domain.ports import OrderRecord
+from chalicelib.domain.orders import Order, without_free_text
+from chalicelib.domain.ports import OrderRecord, Parked
 from chalicelib.kernel.clock import to_rfc3339
+
+TRIES = 10
 
 
 class OrderItem(Model):
     """One item of the Orders table."""
 
     pk = UnicodeAttribute(hash_key=True)
-    member = UnicodeAttribute()
-    placed = UnicodeAttribute()
-    lines = BinaryAttribute(legacy_encoding=False)
-    fingerprint = BinaryAttribute(legacy_encoding=False)
+    member = UnicodeAttribute(null=True)
+    placed = UnicodeAttribute(null=True)
+    lines = BinaryAttribute(legacy_encoding=False, null=True)
+    fingerprint = BinaryAttribute(legacy_encoding=False, null=True)
+    paid = BooleanAttribute(null=True)
+    parked = BinaryAttribute(legacy_encoding=False, null=True)
+    parks = NumberAttribute(null=True)
 
 
 class DynamoOrders:
@@ -40,43 +49,162 @@ class DynamoOrders:
                 table_name = table
 
         sharing(client, Bound._get_connection())
+        self._client = client
+        self._table = table
         self._model = Bound
 
     def claim(self, record: OrderRecord) -> OrderRecord:
         """Puts the record if the order has none; the one it has now."""
+        key = _key(record.program_id, record.order.source, record.order.id)
+        if self._put(self._item(key, record), self._model.pk.does_not_exist()):
+            return record
+        for _ in range(TRIES):
+            found = self._find(key)
+            if found is None:
+                raise Corrupt("an order record is gone")
+            if found.member is not None:
+                return _record(record.program_id, found)
+            with_parked = replace(record, parked=_parked(found))
+            item = self._item(key, with_parked)
+            if self._put(item, self._still_parking(found)):
+                return with_parked
+        raise Contended("refunds of the order come in again and again")
+
+    def get(self, program_id: str, source: str, order_id: str) -> OrderRecord | None:
+        """Read strongly."""
+        found = self._find(_key(program_id, source, order_id))
+        return _record(program_id, found) if found and found.member is not None else None
+
+    def park(
+        self, program_id: str, source: str, order_id: str, parked: Parked
+    ) -> OrderRecord | None:
+        """Keeps a refund until its order comes."""
+        key = _key(program_id, source, order_id)
+        for _ in range(TRIES):
+            found = self._find(key)
+            if found is not None and found.member is not None:
+                return _record(program_id, found)
+            already: tuple[Parked, ...] = _parked(found) if found is not None else ()
+            if any(one.refund == parked.refund for one in already):
+                return None
+            item = self._model(
+                key,
+                parked=msgspec.msgpack.encode((*already, parked)),
+                parks=len(already) + 1,
+            )
+            absent = self._model.pk.does_not_exist()
+            if self._put(item, self._still_parking(found) if found else absent):
+                return None
+        raise Contended("the order comes in again and again")
+
+    def put_content(self, record: OrderRecord) -> None:
+        """Another content, under its own fingerprint: the same again is the same item."""
+        with translated():
+            self._item(_content_key(record), record).save()
+
+    def content(
+        self, program_id: str, source: str, order_id: str, fingerprint: bytes
+    ) -> Order | None:
+        found = self._find(f"{_key(program_id, source, order_id)}#content:{fingerprint.hex()}")
+        return _record(program_id, found).order if found else None
+
+    def of_member(
+        self, program_id: str, member_id: str, after: str | None, limit: int
+    ) -> tuple[list[OrderRecord], str | None]:
+        """Oldest first, by the index; each record itself is then read strongly."""
+        condition = "#member = :member"
+        values = {":member": {"S": str(LogKey(program_id, member_id))}}
+        options: dict[str, Any] = {}
+        if after is not None:
+            placed, _, pk = after.partition(" ")
+            options["ExclusiveStartKey"] = {
+                "pk": {"S": pk},
+                "member": values[":member"],
+                "placed": {"S": placed},
+            }
+        with translated():
+            answer = self._client.query(
+                TableName=self._table,
+                IndexName="by_member",
+                KeyConditionExpression=condition,
+                ExpressionAttributeNames={"#member": "member"},
+                ExpressionAttributeValues=values,
+                Limit=limit,
+                **options,
+            )
+        found = [self._find(item["pk"]["S"]) for item in answer["Items"]]
+        last = answer.get("LastEvaluatedKey")
+        following = f"{last['placed']['S']} {last['pk']['S']}" if last else None
+        return [_record(program_id, one) for one in found if one and one.member], following
+
+    def forget_customer(self, record: OrderRecord) -> None:
+        """Writes the content anew, without free text and what was parked."""
         order = record.order
-        item = self._model(
-            _key(record.program_id, order.source, order.id),
+        key = _key(record.program_id, order.source, order.id)
+        first = self._find(key)
+        if first is None or first.fingerprint != record.fingerprint:
+            key = _content_key(record)
+        plain = replace(record, order=without_free_text(order), parked=())
+        with translated():
+            self._item(key, plain).save()
+
+    def _item(self, key: str, record: OrderRecord) -> OrderItem:
+        order = record.order
+        return self._model(
+            key,
             member=str(LogKey(record.program_id, record.member_id)),
             placed=to_rfc3339(order.placed_at),
             lines=zlib.compress(msgspec.msgpack.encode(order)),
             fingerprint=record.fingerprint,
+            paid=record.paid,
+            parked=msgspec.msgpack.encode(record.parked) if record.parked else None,
         )
+
+    def _still_parking(self, found: OrderItem) -> Condition:
+        same: Condition = self._model.parks == found.parks
+        unclaimed: Condition = same & self._model.member.does_not_exist()
+        return unclaimed
+
+    def _put(self, item: OrderItem, condition: Condition) -> bool:
         with translated():
             try:
-                item.save(condition=self._model.pk.does_not_exist())
-                return record
+                item.save(condition=condition)
+                return True
             except PutError as error:
                 if code_of(error) != CONDITION_FAILED:
                     raise
-        claimed = self.get(record.program_id, order.source, order.id)
-        if claimed is None:
-            raise Corrupt("an order record is gone")
-        return claimed
+        return False
 
-    def get(self, program_id: str, source: str, order_id: str) -> OrderRecord | None:
-        """Read strongly."""
+    def _find(self, pk: str) -> OrderItem | None:
         with translated():
             try:
-                item = self._model.get(_key(program_id, source, order_id), consistent_read=True)
+                return self._model.get(pk, consistent_read=True)
             except DoesNotExist:
                 return None
-        try:
-            order = msgspec.msgpack.decode(zlib.decompress(item.lines), type=Order)
-        except (msgspec.DecodeError, zlib.error) as error:
-            raise Corrupt("an order record cannot be read") from error
-        return OrderRecord(program_id, item.member.split("#")[1], order, item.fingerprint)
+
+
+def _record(program_id: str, item: OrderItem) -> OrderRecord:
+    try:
+        order = msgspec.msgpack.decode(zlib.decompress(item.lines), type=Order)
+    except (msgspec.DecodeError, zlib.error) as error:
+        raise Corrupt("an order record cannot be read") from error
+    paid = True if item.paid is None else item.paid
+    return OrderRecord(
+        program_id, item.member.split("#")[1], order, item.fingerprint, paid, _parked(item)
+    )
+
+
+def _parked(item: OrderItem) -> tuple[Parked, ...]:
+    if item.parked is None:
+        return ()
+    parked: tuple[Parked, ...] = msgspec.msgpack.decode(item.parked, type=tuple[Parked, ...])
+    return parked
 
 
 def _key(program_id: str, source: str, order_id: str) -> str:
     return f"{program_id}#order#{order_key(source, order_id)}"
+
+
+def _content_key(record: OrderRecord) -> str:
+    key = _key(record.program_id, record.order.source, record.order.id)
+    return f"{key}#content:{record.fingerprint.hex()}"

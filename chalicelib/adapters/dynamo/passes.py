@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from chalicelib.adapters.dynamo.faults import translated
 from chalicelib.adapters.dynamo.records import Record, Records, value_of
 from chalicelib.domain.card import IssuedPass
 from chalicelib.domain.errors import Contended
@@ -47,9 +46,12 @@ class DynamoPasses:
         return False
 
     def unregister(self, program_id: str, member_id: str, device_id: str) -> None:
-        model = self._records.model
-        with translated():
-            model(_key(program_id, member_id), f"{_DEVICE}#{device_id}").delete()
+        self._records.delete(_key(program_id, member_id), f"{_DEVICE}#{device_id}")
+
+    def forget(self, program_id: str, member_id: str) -> None:
+        for one in self.registrations_of_member(program_id, member_id):
+            self.unregister(program_id, member_id, one.device_id)
+        self._records.delete(_key(program_id, member_id), _PASS)
 
     def registrations_of_member(self, program_id: str, member_id: str) -> list[Registration]:
         found = self._records.under(_key(program_id, member_id), f"{_DEVICE}#")

@@ -6,28 +6,19 @@ else is there is for the index `by_other`, the expiry, and counters.
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
-from uuid import uuid4
 
 import msgspec
-from botocore.exceptions import ClientError
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.connection.table import TableConnection
 from pynamodb.exceptions import DoesNotExist, PutError
 from pynamodb.expressions.condition import Condition
 from pynamodb.models import Model
 
-from chalicelib.adapters.dynamo.faults import (
-    CONDITION_FAILED,
-    TRANSACTION_CANCELED,
-    code_of,
-    translated,
-)
-from chalicelib.domain.errors import Contended, Corrupt
-
-TRANSACTION_TRIES = 4
+from chalicelib.adapters.dynamo.faults import CONDITION_FAILED, code_of, translated
+from chalicelib.adapters.dynamo.transactions import Item, transact
+from chalicelib.domain.errors import Corrupt
 
 T = TypeVar("T")
-Item = dict[str, dict[str, Any]]
 
 
 def sharing(client: Any, connection: TableConnection) -> TableConnection:
@@ -153,6 +144,11 @@ class Records:
             put["ExpressionAttributeValues"] = values
         return {"Put": put}
 
+    def delete(self, pk: str, sk: str) -> None:
+        """Removes whatever lies at a key."""
+        with translated():
+            self.model(pk, sk).delete()
+
     def removal(self, pk: str, sk: str, body: bytes) -> Item:
         """The part of a transaction that removes a record if it still says `body`."""
         return {
@@ -165,26 +161,8 @@ class Records:
         }
 
     def transact(self, parts: Sequence[Item]) -> list[bool] | None:
-        """Writes all parts or none.
-
-        None where they were written, otherwise which parts' conditions failed. One token makes the
-        SDK's own retries harmless; a conflict with another transaction is tried again. Raises
-        `Contended` where conflicts do not end.
-        """
-        for _ in range(TRANSACTION_TRIES):
-            with translated():
-                try:
-                    self._client.transact_write_items(
-                        TransactItems=list(parts), ClientRequestToken=str(uuid4())
-                    )
-                    return None
-                except ClientError as error:
-                    if code_of(error) != TRANSACTION_CANCELED:
-                        raise
-                    codes = [one["Code"] for one in error.response["CancellationReasons"]]
-            if "ConditionalCheckFailed" in codes:
-                return [code == "ConditionalCheckFailed" for code in codes]
-        raise Contended("other transactions hold the items")
+        """Writes all parts or none; which parts' conditions failed (`transactions.py`)."""
+        return transact(self._client, parts)
 
 
 def value_of(record: Record, wanted: type[T]) -> T:

@@ -16,7 +16,7 @@ from chalicelib.domain.ports import Store
 
 def dynamo_store(client: Any, ledger_table: str, orders_table: str, records_table: str) -> Store:
     """The store on these tables. `client` is botocore's for DynamoDB (`adapters/aws.py`)."""
-    ledger = DynamoLedger(client, ledger_table)
+    ledger = DynamoLedger(client, ledger_table, records_table)
     records = Records(client, records_table)
     return Store(
         ledger=ledger,

@@ -5,6 +5,8 @@ What it keeps are frozen values and bytes, so nothing that was stored can be cha
 
 import threading
 from bisect import bisect_left, insort
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 from chalicelib.domain.access.keys import ApiKey
@@ -13,7 +15,8 @@ from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.entries import LogKey, StoredEntry
 from chalicelib.domain.ledger.refs import order_key
 from chalicelib.domain.members.member import Claim, Member
-from chalicelib.domain.ports import OrderRecord, Registration, Store
+from chalicelib.domain.orders import Order, without_free_text
+from chalicelib.domain.ports import OrderRecord, Parked, Registration, Store, Take, Wrote
 from chalicelib.domain.program.program import ProgramHead, PublishedVersion
 from chalicelib.kernel.clock import Instant
 
@@ -25,6 +28,7 @@ class MemoryLedger:
 
     def __init__(self) -> None:
         self._logs: dict[LogKey, list[StoredEntry]] = {}
+        self._used: Counter[tuple[str, str]] = Counter()
 
     def head(self, key: LogKey, *, strong: bool) -> Head | None:  # noqa: ARG002
         with _LOCK:
@@ -45,6 +49,22 @@ class MemoryLedger:
             log.append(entry)
             return None
 
+    def append_all(self, entries: Sequence[StoredEntry], takes: Sequence[Take] = ()) -> Wrote:
+        with _LOCK:
+            there = [self.entry(one.key, one.version) for one in entries]
+            if any(there):
+                return Wrote.STORED if there == list(entries) else Wrote.LOST
+            used = Counter(self._used)
+            for take in takes:
+                name = (take.program_id, take.name)
+                used[name] += take.amount
+                if take.limit is not None and used[name] > take.limit:
+                    return Wrote.EXCEEDED
+            for one in entries:
+                self.append(one)
+            self._used = used
+            return Wrote.STORED
+
     def entry(self, key: LogKey, version: int) -> StoredEntry | None:
         with _LOCK:
             log = self._logs.get(key, [])
@@ -62,15 +82,69 @@ class MemoryOrders:
 
     def __init__(self) -> None:
         self._records: dict[tuple[str, str], OrderRecord] = {}
+        self._contents: dict[tuple[str, str, bytes], OrderRecord] = {}
+        self._parked: dict[tuple[str, str], tuple[Parked, ...]] = {}
 
     def claim(self, record: OrderRecord) -> OrderRecord:
         key = (record.program_id, order_key(record.order.source, record.order.id))
         with _LOCK:
-            return self._records.setdefault(key, record)
+            if key not in self._records:
+                self._records[key] = replace(record, parked=self._parked.pop(key, ()))
+            return self._records[key]
 
     def get(self, program_id: str, source: str, order_id: str) -> OrderRecord | None:
         with _LOCK:
             return self._records.get((program_id, order_key(source, order_id)))
+
+    def park(
+        self, program_id: str, source: str, order_id: str, parked: Parked
+    ) -> OrderRecord | None:
+        key = (program_id, order_key(source, order_id))
+        with _LOCK:
+            if key in self._records:
+                return self._records[key]
+            already = self._parked.get(key, ())
+            if all(one.refund != parked.refund for one in already):
+                self._parked[key] = (*already, parked)
+            return None
+
+    def put_content(self, record: OrderRecord) -> None:
+        with _LOCK:
+            self._contents[self._content_key(record)] = record
+
+    def content(
+        self, program_id: str, source: str, order_id: str, fingerprint: bytes
+    ) -> Order | None:
+        with _LOCK:
+            found = self._contents.get((program_id, order_key(source, order_id), fingerprint))
+            return found.order if found else None
+
+    def of_member(
+        self, program_id: str, member_id: str, after: str | None, limit: int
+    ) -> tuple[list[OrderRecord], str | None]:
+        with _LOCK:
+            every = [*self._records.values(), *self._contents.values()]
+            mine = [
+                one for one in every if (one.program_id, one.member_id) == (program_id, member_id)
+            ]
+            mine.sort(key=lambda one: (one.order.placed_at, one.order.id, one.fingerprint))
+            start = int(after or 0)
+            more = len(mine) > start + limit
+            return mine[start : start + limit], str(start + limit) if more else None
+
+    def forget_customer(self, record: OrderRecord) -> None:
+        key = (record.program_id, order_key(record.order.source, record.order.id))
+        plain = replace(record, order=without_free_text(record.order), parked=())
+        with _LOCK:
+            first = self._records.get(key)
+            if first is not None and first.fingerprint == record.fingerprint:
+                self._records[key] = plain
+            else:
+                self._contents[self._content_key(record)] = plain
+
+    def _content_key(self, record: OrderRecord) -> tuple[str, str, bytes]:
+        key = order_key(record.order.source, record.order.id)
+        return (record.program_id, key, record.fingerprint)
 
 
 class MemoryMembers:
@@ -242,6 +316,12 @@ class MemoryPasses:
         with _LOCK:
             if self._registrations.pop(key, None) is not None:
                 self._order.remove(key)
+
+    def forget(self, program_id: str, member_id: str) -> None:
+        with _LOCK:
+            for one in self.registrations_of_member(program_id, member_id):
+                self.unregister(program_id, member_id, one.device_id)
+            self._issued.pop((program_id, member_id), None)
 
     def registrations_of_member(self, program_id: str, member_id: str) -> list[Registration]:
         with _LOCK:

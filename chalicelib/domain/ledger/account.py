@@ -1,19 +1,21 @@
 """The account that `decide` changes: a snapshot, and how points enter and leave it.
 
-Points enter by paying debt first, then into the lot of their bucket. They leave from the bucket
+Points enter by paying debt first, then into the lot of their bucket. They leave from the buckets
 they are said to come from, then soonest expiry first (what never expires comes last), and what
 is missing becomes debt where that is allowed.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import Enum
 
 from chalicelib.domain.ledger.entries import (
     FIRST_PREV,
-    NEVER,
     Debt,
+    Hold,
     LogKey,
     Lot,
+    Lots,
     Remainder,
     Snapshot,
     StoredEntry,
@@ -21,6 +23,15 @@ from chalicelib.domain.ledger.entries import (
 )
 
 Bucket = tuple[int, int, int, int]
+EXPIRED_KEPT = 16  # buckets whose expiry a refund still knows of
+
+
+class Clawback(Enum):
+    """What is taken back where a member has spent what an order gave."""
+
+    DEBT = "debt"  # everything: what is missing is owed, and the next points pay it
+    CLAMP = "clamp"  # what there is; the rest is forgiven
+    ONLY_PENDING = "only_pending"  # what could not be spent yet; the rest stays the member's
 
 
 @dataclass(frozen=True)
@@ -64,6 +75,11 @@ class Balance:
     reserved: int = 0
     debt: int = 0
 
+    @property
+    def owned(self) -> int:
+        """All of it, less the debt."""
+        return self.available + self.pending + self.reserved - self.debt
+
 
 def balance_of(snapshot: Snapshot, currency: int) -> Balance:
     """What the account holds of a currency."""
@@ -71,32 +87,52 @@ def balance_of(snapshot: Snapshot, currency: int) -> Balance:
     return Balance(
         available=sum(lot.amount for lot in lots if not lot.pending_until),
         pending=sum(lot.amount for lot in lots if lot.pending_until),
+        reserved=sum(hold.amount for hold in snapshot.holds if hold.currency == currency),
         debt=sum(debt.amount for debt in snapshot.debts if debt.currency == currency),
     )
 
 
-def _spending_order(lot: Lot) -> tuple[int, int, int, int, int]:
-    never = lot.expires_on == NEVER
-    return (lot.currency, never, lot.expires_on, lot.pending_until, lot.issuer)
+def currencies_of(snapshot: Snapshot) -> set[int]:
+    """Every currency that the account holds or owes."""
+    held = {lot.currency for lot in snapshot.lots} | {hold.currency for hold in snapshot.holds}
+    return held | {debt.currency for debt in snapshot.debts}
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of points that were to be taken."""
+
+    taken: int  # from the account
+    owed: int = 0
+    lapsed: int = 0  # expired before
+
+    @property
+    def amount(self) -> int:
+        """By how much the member owns less now."""
+        return self.taken + self.owed
 
 
 @dataclass
 class Account:
     """An account while one entry is being made. It starts as a snapshot and ends as the next."""
 
-    joined_at: int
+    was: Snapshot
     lots: dict[Bucket, int]
     debts: dict[int, int]
     remainders: dict[int, int]
+    holds: dict[int, Hold]
+    expired: dict[Bucket, int]
     moves: dict[Bucket, int] = field(default_factory=dict)
 
     @classmethod
     def open(cls, snapshot: Snapshot) -> "Account":
         return cls(
-            joined_at=snapshot.joined_at,
+            was=snapshot,
             lots={lot.bucket: lot.amount for lot in snapshot.lots},
             debts={debt.currency: debt.amount for debt in snapshot.debts},
             remainders={one.rule: one.amount for one in snapshot.remainders},
+            holds={hold.number: hold for hold in snapshot.holds},
+            expired={lot.bucket: lot.amount for lot in snapshot.expired},
         )
 
     def available(self, currency: int) -> int:
@@ -118,26 +154,108 @@ class Account:
             self.debts[currency] -= pays
         self._move(bucket, amount - pays)
 
-    def debit(self, currency: int, amount: int, first: Iterable[Bucket] = ()) -> None:
-        """Takes points: from `first`, then as they are spent, and the rest as debt."""
-        spendable = [lot.bucket for lot in self._sorted_lots() if not lot.pending_until]
-        for bucket in (*first, *spendable):
-            if bucket[0] != currency:
-                continue
-            taken = min(amount, self.lots.get(bucket, 0))
-            self._move(bucket, -taken)
-            amount -= taken
-        if amount:
-            self.debts[currency] = self.debts.get(currency, 0) + amount
+    def debit(self, currency: int, amount: int) -> Lots:
+        """Takes points as they are spent, and the rest as debt; returns what left which bucket."""
+        before = dict(self.moves)
+        missing = self._drain(self._spendable(currency), amount)
+        if missing:
+            self.debts[currency] = self.debts.get(currency, 0) + missing
+        return Lots(
+            Lot(*bucket, before.get(bucket, 0) - moved)
+            for bucket, moved in self.moves.items()
+            if moved != before.get(bucket, 0)
+        )
+
+    def claw_back(
+        self,
+        currency: int,
+        amount: int,
+        own: Iterable[Bucket],
+        policy: Clawback,
+        *,
+        renewed: bool = False,
+    ) -> Taken:
+        """Takes back what an order gave: what still waits first, then its own lots, then any.
+
+        What of its own lots expired unspent is gone already and is not taken again; where activity
+        has `renewed` their expiry, any expired lot may have been theirs. Points that a reservation
+        has set aside are not touched.
+        """
+        own = [bucket for bucket in own if bucket[0] == currency]
+        waiting = [bucket for bucket in own if bucket[2]]
+        left = self._drain([*waiting, *self._renewed(waiting)], amount)
+        if policy is Clawback.ONLY_PENDING:
+            return Taken(amount - left)
+        confirmed = list(dict.fromkeys((*bucket[:2], 0, bucket[3]) for bucket in own))
+        left = self._drain(confirmed, left)
+        taken = amount - left
+        lapsed = 0
+        lapsing = [bucket for bucket in self.expired if renewed and bucket[0] == currency]
+        for bucket in dict.fromkeys((*confirmed, *lapsing)):
+            gone = min(left, self.expired.get(bucket, 0))
+            if gone:
+                self.expired[bucket] -= gone
+                lapsed += gone
+                left -= gone
+        missing = self._drain(self._spendable(currency), left)
+        taken += left - missing
+        if policy is Clawback.CLAMP or not missing:
+            return Taken(taken, lapsed=lapsed)
+        self.debts[currency] = self.debts.get(currency, 0) + missing
+        return Taken(taken, missing, lapsed)
 
     def take(self, bucket: Bucket, amount: int) -> None:
         """Takes points out of the one bucket that holds them."""
         self._move(bucket, -amount)
 
+    def expire(self, bucket: Bucket) -> int:
+        """Takes all points of a bucket, and remembers for a while that they expired."""
+        amount = self.lots.get(bucket, 0)
+        self._move(bucket, -amount)
+        gone = (*bucket[:2], 0, bucket[3])
+        self.expired[gone] = self.expired.get(gone, 0) + amount
+        return amount
+
     def move(self, bucket: Bucket, to: Bucket, amount: int) -> None:
         """Moves points from one bucket to another; debt they could pay now is paid first."""
         self._move(bucket, -amount)
         self.credit(to, amount)
+
+    def release(self, bucket: Bucket, to_pending_until: int, amount: int) -> int:
+        """Lets pending points wait until another day, or no longer (0); how many there were.
+
+        They are looked for in the bucket, and where activity has renewed their expiry.
+        """
+        released = 0
+        for source in (bucket, *self._renewed([bucket])):
+            moved = min(amount - released, self.lots.get(source, 0))
+            if moved:
+                self.move(source, (*source[:2], to_pending_until, source[3]), moved)
+                released += moved
+        return released
+
+    def hold(self, hold: Hold) -> None:
+        """Sets points aside that were taken out of their buckets before."""
+        self.holds[hold.number] = hold
+
+    def free(self, number: int, amount: int | None = None) -> tuple[Lots, Lots]:
+        """Ends a reservation: `amount` of it (all) comes back to its buckets.
+
+        What is spent for good is taken soonest expiry first. Returns what came back and what did
+        not.
+        """
+        hold = self.holds.pop(number)
+        spends = 0 if amount is None else hold.amount - amount
+        back, gone = [], []
+        for lot in hold.lots:
+            spent = min(spends, lot.amount)
+            spends -= spent
+            if spent:
+                gone.append(Lot(*lot.bucket, spent))
+            if lot.amount > spent:
+                back.append(Lot(*lot.bucket, lot.amount - spent))
+                self.credit(lot.bucket, lot.amount - spent)
+        return Lots(back), Lots(gone)
 
     def renew(self, currency: int, expires_on: int) -> None:
         """Gives all points of a currency a new day of expiry."""
@@ -146,28 +264,59 @@ class Account:
                 self._move(bucket, -amount)
                 self._move((currency, expires_on, *bucket[2:]), amount)
 
-    def snapshot(self) -> Snapshot:
-        """The account as it now is."""
-        return Snapshot(
-            joined_at=self.joined_at,
-            lots=tuple(self._sorted_lots()),
-            debts=tuple(Debt(of, amount) for of, amount in sorted(self.debts.items()) if amount),
-            remainders=tuple(
+    def snapshot(self, **changes: object) -> Snapshot:
+        """The account as it now is; `changes` are of its standing."""
+        was = self.was
+        fields: dict[str, object] = {
+            "joined_at": was.joined_at,
+            "lots": self._lots(),
+            "debts": tuple(Debt(of, owed) for of, owed in sorted(self.debts.items()) if owed),
+            "remainders": tuple(
                 Remainder(rule, amount)
                 for rule, amount in sorted(self.remainders.items())
                 if amount
             ),
-        )
+            "holds": tuple(hold for _, hold in sorted(self.holds.items())),
+            "expired": self._expired_lately(),
+            "standing": was.standing,
+            "merged_into": was.merged_into,
+            "merged": was.merged,
+        }
+        return Snapshot(**{**fields, **changes})  # type: ignore[arg-type]
 
-    def moved(self) -> tuple[Lot, ...]:
+    def moved(self) -> Lots:
         """What was added to and taken from each bucket."""
-        return tuple(Lot(*bucket, amount) for bucket, amount in self.moves.items() if amount)
+        return Lots(Lot(*bucket, amount) for bucket, amount in self.moves.items() if amount)
+
+    def _expired_lately(self) -> Lots:
+        kept = sorted((lot for lot in self.expired.items() if lot[1]), key=lambda row: row[0][1])
+        return Lots(Lot(*bucket, amount) for bucket, amount in kept[-EXPIRED_KEPT:])
+
+    def _drain(self, buckets: Iterable[Bucket], amount: int) -> int:
+        """Takes points from these buckets in their order; how many were missing."""
+        for bucket in buckets:
+            taken = min(amount, self.lots.get(bucket, 0))
+            self._move(bucket, -taken)
+            amount -= taken
+        return amount
+
+    def _spendable(self, currency: int) -> list[Bucket]:
+        lots = (lot for lot in self._lots() if lot.currency == currency)
+        return [lot.bucket for lot in lots if not lot.pending_until]
+
+    def _renewed(self, buckets: list[Bucket]) -> list[Bucket]:
+        """Where points that wait for the same day lie, whatever day they end on."""
+        waits = {(of, until, issuer) for of, _, until, issuer in buckets}
+        return [
+            bucket
+            for bucket in sorted(self.lots)
+            if (bucket[0], bucket[2], bucket[3]) in waits and bucket not in buckets
+        ]
 
     def _move(self, bucket: Bucket, amount: int) -> None:
         if amount:
             self.lots[bucket] = self.lots.get(bucket, 0) + amount
             self.moves[bucket] = self.moves.get(bucket, 0) + amount
 
-    def _sorted_lots(self) -> list[Lot]:
-        lots = [Lot(*bucket, amount) for bucket, amount in self.lots.items() if amount]
-        return sorted(lots, key=_spending_order)
+    def _lots(self) -> Lots:
+        return Lots(Lot(*bucket, amount) for bucket, amount in self.lots.items() if amount)

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from chalicelib.domain.errors import FieldError, Refusal
+from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger.account import Account, Head
 from chalicelib.domain.ledger.commands import Adjust
 from chalicelib.domain.ledger.entries import NEVER, SCHEMA, Effect, Entry, Kind, StoredEntry
 from chalicelib.domain.ledger.redemptions import NO_RULE, insufficient
-from chalicelib.domain.program.program import Currency, Program
+from chalicelib.domain.program.program import Currency, Program, currency_of
 from chalicelib.kernel.clock import Instant, local_date
 
 
@@ -20,10 +20,9 @@ def adjust(
     recorded_at: Instant,
 ) -> Entry | Refusal:
     """Gives points their own day of expiry, or the program's; takes them as they are spent."""
-    currency = next((one for one in program.currencies if one.name == command.currency), None)
-    if currency is None:
-        error = FieldError("currency", f"the program has no currency {command.currency}")
-        return Refusal("unknown_currency", error.reason, (error,))
+    currency = currency_of(program, command.currency)
+    if isinstance(currency, Refusal):
+        return currency
     account = Account.open(head.snapshot)
     available = account.available(currency.number)
     if command.amount < 0 and available < -command.amount and not command.allow_debt:

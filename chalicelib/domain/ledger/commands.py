@@ -1,10 +1,12 @@
 """What may be asked of an account. Each command knows its ref and its fingerprint."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, Protocol
 
 from chalicelib.domain.ledger import refs
+from chalicelib.domain.ledger.entries import Snapshot, StoredEntry
 from chalicelib.domain.orders import Order
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.canonical import fingerprint
@@ -28,49 +30,11 @@ class Command(Protocol):
 
 
 @dataclass(frozen=True)
-class RecordOrder:
-    """An order was paid."""
-
-    order: Order
-    member_id: str
-
-    @property
-    def ref(self) -> str:
-        return refs.paid(self.order.source, self.order.id)
-
-    @property
-    def story(self) -> str:
-        return refs.story_of(self.order.source, self.order.id)
-
-    @property
-    def fingerprint(self) -> bytes:
-        return fingerprint({"member": self.member_id, "order": self.order.business_fields()})
-
-
-@dataclass(frozen=True)
-class LineRefund:
-    """Units of one line of the order."""
-
-    id: str
-    quantity: int
-
-
-@dataclass(frozen=True)
-class RefundOrder:
-    """An order was given back: whole, by line, or an amount of money.
-
-    With neither lines nor an amount it is all that was not refunded before.
-    """
+class OfOrder:
+    """A command about one order; its story is the order's."""
 
     source: str
     order_id: str
-    refund_id: str
-    lines: tuple[LineRefund, ...] = ()
-    amount: int | None = None
-
-    @property
-    def ref(self) -> str:
-        return refs.refund(self.source, self.order_id, self.refund_id)
 
     @property
     def story(self) -> str:
@@ -82,49 +46,101 @@ class RefundOrder:
 
 
 @dataclass(frozen=True)
-class RefundFacts:
-    """What a refund must know beside its story: the order, and the program that paid for it."""
+class RecordOrder:
+    """An order was placed, and paid or not yet."""
 
     order: Order
+    paid: bool = True
+
+    @property
+    def ref(self) -> str:
+        event = refs.PAID if self.paid else refs.PENDING
+        return refs.of_order(self.order.source, self.order.id, event)
+
+    @property
+    def story(self) -> str:
+        return refs.story_of(self.order.source, self.order.id)
+
+    @property
+    def fingerprint(self) -> bytes:
+        return self.order.fingerprint
+
+
+@dataclass(frozen=True)
+class EditOrder:
+    """A store changed an order that it had sent."""
+
+    order: Order
+
+    @property
+    def ref(self) -> str:
+        return refs.edit(self.order.source, self.order.id, self.fingerprint)
+
+    @property
+    def story(self) -> str:
+        return refs.story_of(self.order.source, self.order.id)
+
+    @property
+    def fingerprint(self) -> bytes:
+        return self.order.fingerprint
+
+
+@dataclass(frozen=True)
+class ConfirmOrder(OfOrder):
+    """What an order gave shall wait no longer."""
+
+    @property
+    def ref(self) -> str:
+        return refs.of_order(self.source, self.order_id, refs.CONFIRMED)
+
+
+@dataclass(frozen=True)
+class CancelOrder(OfOrder):
+    """An order never came to be, or all that is left of it came back. Final."""
+
+    @property
+    def ref(self) -> str:
+        return refs.of_order(self.source, self.order_id, refs.CANCELLED)
+
+
+@dataclass(frozen=True)
+class LineRefund:
+    """Units of one line of the order."""
+
+    id: str
+    quantity: int
+
+
+@dataclass(frozen=True)
+class RefundOrder(OfOrder):
+    """An order was given back: whole, by line, or an amount of money.
+
+    With neither lines nor an amount it is all that was not refunded before.
+    """
+
+    refund_id: str
+    lines: tuple[LineRefund, ...] = ()
+    amount: int | None = None
+
+    @property
+    def ref(self) -> str:
+        return refs.refund(self.source, self.order_id, self.refund_id)
+
+
+@dataclass(frozen=True)
+class OrderFacts:
+    """What a command of an order must know beside its story: every content the order had, by its
+    fingerprint, and the program whose rules decided it first."""
+
+    contents: Mapping[bytes, Order]
     program: Program
 
 
 @dataclass(frozen=True)
-class Redeem:
-    """A member takes a reward."""
+class Keyed:
+    """A command that is made once by the caller's Idempotency-Key."""
 
-    reward: str
-    quantity: int
     idempotency_key: str
-
-    @property
-    def ref(self) -> str:
-        return refs.keyed(self.idempotency_key, "redeem")
-
-    @property
-    def story(self) -> None:
-        return None
-
-    @property
-    def fingerprint(self) -> bytes:
-        fields: dict[str, Any] = {"reward": self.reward, "quantity": self.quantity}
-        return fingerprint(fields)
-
-
-@dataclass(frozen=True)
-class Adjust:
-    """The shop gives or takes points by hand."""
-
-    currency: str
-    amount: int  # above zero gives, below takes
-    reason: str
-    expires_on: date | None  # of given points; None: as the program says
-    allow_debt: bool  # whether more may be taken than there is
-    idempotency_key: str
-
-    @property
-    def ref(self) -> str:
-        return refs.keyed(self.idempotency_key, "adjust")
 
     @property
     def story(self) -> None:
@@ -133,8 +149,178 @@ class Adjust:
     @property
     def fingerprint(self) -> bytes:
         fields = asdict(self)
+        del fields["idempotency_key"]
+        return fingerprint(fields)
+
+
+@dataclass(frozen=True)
+class Redeem(Keyed):
+    """A member takes a reward."""
+
+    reward: str
+    quantity: int
+
+    @property
+    def ref(self) -> str:
+        return refs.keyed(self.idempotency_key, "redeem")
+
+
+@dataclass(frozen=True)
+class CancelRedemption:
+    """What a redemption or a captured reservation took comes back."""
+
+    event_id: str
+
+    @property
+    def ref(self) -> str:
+        return refs.given_back(self.event_id)
+
+    @property
+    def story(self) -> None:
+        return None
+
+    @property
+    def fingerprint(self) -> bytes:
+        return fingerprint(self.event_id)
+
+
+@dataclass(frozen=True)
+class Adjust(Keyed):
+    """The shop gives or takes points by hand."""
+
+    currency: str
+    amount: int  # above zero gives, below takes
+    reason: str
+    expires_on: date | None  # of given points; None: as the program says
+    allow_debt: bool  # whether more may be taken than there is
+
+    @property
+    def ref(self) -> str:
+        return refs.keyed(self.idempotency_key, "adjust")
+
+    @property
+    def fingerprint(self) -> bytes:
+        fields = asdict(self)
+        del fields["idempotency_key"]
         fields["expires_on"] = self.expires_on and self.expires_on.isoformat()
         return fingerprint(fields)
+
+
+@dataclass(frozen=True)
+class Reserve(Keyed):
+    """Points are set aside: an amount of a currency, or the price of a reward."""
+
+    currency: str | None
+    amount: int
+    reward: str | None
+    quantity: int
+    lasts_milliseconds: int
+
+    @property
+    def ref(self) -> str:
+        return refs.keyed(self.idempotency_key, "reserve")
+
+
+@dataclass(frozen=True)
+class OfReservation:
+    """A command that ends the reservation that this event made: a capture, or a void."""
+
+    event_id: str
+
+    @property
+    def ref(self) -> str:
+        return refs.resolved(self.event_id)
+
+    @property
+    def story(self) -> None:
+        return None
+
+    @property
+    def fingerprint(self) -> bytes:
+        return fingerprint({type(self).__name__: asdict(self)})
+
+
+@dataclass(frozen=True)
+class Capture(OfReservation):
+    """Reserved points are spent, all or an amount; the rest is free again."""
+
+    amount: int | None
+
+
+@dataclass(frozen=True)
+class Void(OfReservation):
+    """Reserved points are free again."""
+
+
+@dataclass(frozen=True)
+class Transfer(Keyed):
+    """A member gives points to another."""
+
+    to_member_id: str
+    currency: str
+    amount: int
+
+    @property
+    def ref(self) -> str:
+        return refs.keyed(self.idempotency_key, "transfer")
+
+
+@dataclass(frozen=True)
+class Receive:
+    """Points come from another member, in the lots they had there."""
+
+    sent: StoredEntry
+
+    @property
+    def ref(self) -> str:
+        return refs.received(self.sent.event_id)
+
+    @property
+    def story(self) -> None:
+        return None
+
+    @property
+    def fingerprint(self) -> bytes:
+        return fingerprint(self.sent.event_id)
+
+
+@dataclass(frozen=True)
+class TakeOver:
+    """Another member's account becomes part of this one."""
+
+    member_id: str
+    account: Snapshot
+
+    @property
+    def ref(self) -> str:
+        return refs.merged(self.member_id)
+
+    @property
+    def story(self) -> None:
+        return None
+
+    @property
+    def fingerprint(self) -> bytes:
+        return fingerprint(self.member_id)
+
+
+@dataclass(frozen=True)
+class Close:
+    """The account goes over to another member."""
+
+    survivor_id: str
+
+    @property
+    def ref(self) -> str:
+        return refs.closed(self.survivor_id)
+
+    @property
+    def story(self) -> None:
+        return None
+
+    @property
+    def fingerprint(self) -> bytes:
+        return fingerprint(self.survivor_id)
 
 
 @dataclass(frozen=True)
@@ -156,3 +342,24 @@ class Enrol:
     @property
     def fingerprint(self) -> bytes:
         return self.fields_fingerprint
+
+
+@dataclass(frozen=True)
+class ChangeStanding:
+    """The account is restricted, freed again, or erased; `version` is that of its entry."""
+
+    event: str  # restricted, unrestricted, erased
+    version: int
+
+    @property
+    def ref(self) -> str:
+        return refs.stands(self.event, self.version)
+
+    @property
+    def story(self) -> None:
+        return None
+
+    @property
+    def fingerprint(self) -> bytes:
+        fields: dict[str, Any] = {"event": self.event}
+        return fingerprint(fields)

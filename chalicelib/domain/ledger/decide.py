@@ -1,23 +1,46 @@
 """What a command does to an account: the one place where entries are made.
 
 `decide` is pure: the same inputs give the same bytes. It returns the next entry, or a refusal that
-says why there is none. A new command is a frozen dataclass in `commands.py`, a function beside the
-others here, and one line in `_DECISIONS`.
+says why there is none, or the earlier entry that has overtaken the command. A
+new command is a frozen dataclass in `commands.py`, a function beside the others here, and one line
+in `_DECISIONS`.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from chalicelib.domain.errors import Refusal
-from chalicelib.domain.ledger import adjustments, enrolment, orders, redemptions, refunds
+from chalicelib.domain.ledger import (
+    adjustments,
+    enrolment,
+    merging,
+    orders,
+    redemptions,
+    refunds,
+    reservations,
+    standing,
+    transfers,
+)
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.commands import (
     Adjust,
+    CancelOrder,
+    CancelRedemption,
+    Capture,
+    ChangeStanding,
+    Close,
     Command,
+    ConfirmOrder,
+    EditOrder,
     Enrol,
+    Receive,
     RecordOrder,
     Redeem,
     RefundOrder,
+    Reserve,
+    TakeOver,
+    Transfer,
+    Void,
 )
 from chalicelib.domain.ledger.entries import Entry, Snapshot, StoredEntry, encode
 from chalicelib.domain.program.program import Program
@@ -25,12 +48,26 @@ from chalicelib.kernel.clock import Instant
 
 MAX_BALANCE = 10**15  # of one lot or debt; far inside what every language can count
 
-_DECISIONS: dict[type, Callable[..., Entry | Refusal]] = {
+Decision = Entry | Refusal | StoredEntry
+
+_DECISIONS: dict[type, Callable[..., Decision]] = {
     Enrol: enrolment.enrol,
     RecordOrder: orders.record_order,
+    EditOrder: orders.edit_order,
+    ConfirmOrder: orders.confirm_order,
     RefundOrder: refunds.refund_order,
+    CancelOrder: refunds.cancel_order,
     Redeem: redemptions.redeem,
+    CancelRedemption: redemptions.cancel_redemption,
     Adjust: adjustments.adjust,
+    Reserve: reservations.reserve,
+    Capture: reservations.capture,
+    Void: reservations.void,
+    Transfer: transfers.send,
+    Receive: transfers.receive,
+    TakeOver: merging.take_over,
+    Close: merging.close,
+    ChangeStanding: standing.change_standing,
 }
 
 
@@ -41,13 +78,16 @@ def decide(
     command: Command,
     program: Program,
     now: Instant,
-) -> Entry | Refusal:
+) -> Decision:
     """The entry that follows `head` when `command` is obeyed.
 
     `story` are the earlier entries of the same cause, `facts` what else the command's rules may
     know. `program` is the version in force when the command's cause occurred. The entry is recorded
     at `now`, and never before the one it follows.
     """
+    refusal = standing.refuse(head, command)
+    if refusal:
+        return refusal
     recorded_at = max(now, head.recorded_at)
     made = _DECISIONS[type(command)](head, story, facts, command, program, recorded_at)
     if isinstance(made, Entry) and _above_limit(made.snapshot):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.commands import Enrol
-from chalicelib.domain.ledger.entries import SCHEMA, Entry, Kind, StoredEntry
+from chalicelib.domain.ledger.entries import NO_LOTS, SCHEMA, Entry, Kind, StoredEntry
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import Instant
 
@@ -26,6 +26,6 @@ def enrol(
         program_version=program.version,
         fingerprint=command.fingerprint,
         effects=(),
-        moves=(),
+        moves=NO_LOTS,
         snapshot=head.snapshot,
     )

@@ -1,13 +1,22 @@
-"""A member takes a reward: its price leaves the account."""
+"""A member takes a reward: its price leaves the account, and comes back where he gives it back."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.ledger.account import Account, Head
-from chalicelib.domain.ledger.commands import Redeem
-from chalicelib.domain.ledger.entries import SCHEMA, Effect, Entry, Kind, StoredEntry
+from chalicelib.domain.ledger.commands import CancelRedemption, Redeem
+from chalicelib.domain.ledger.entries import (
+    SCHEMA,
+    Effect,
+    Entry,
+    Kind,
+    Lot,
+    Lots,
+    StoredEntry,
+)
 from chalicelib.domain.ledger.orders import renew
-from chalicelib.domain.program.program import Program
+from chalicelib.domain.program.program import ProductReward, Program
 from chalicelib.kernel.clock import Instant
 
 NO_RULE = 0
@@ -22,17 +31,16 @@ def redeem(
     recorded_at: Instant,
 ) -> Entry | Refusal:
     """Takes the price as the program says it: it is never the caller's word."""
-    reward = program.rewards_by_id.get(command.reward)
-    if reward is None:
-        error = FieldError("reward", f"the program has no reward {command.reward}")
-        return Refusal("unknown_reward", error.reason, (error,))
+    reward = reward_of(program, command.reward)
+    if isinstance(reward, Refusal):
+        return reward
     account = Account.open(head.snapshot)
     price = reward.cost * command.quantity
     available = account.available(reward.currency)
     if available < price:
         return insufficient(program.currency_names[reward.currency], price, available)
-    account.debit(reward.currency, price)
     renew(account, program, recorded_at)
+    spent = account.debit(reward.currency, price)
     return Entry(
         schema=SCHEMA,
         kind=Kind.REDEMPTION,
@@ -45,7 +53,61 @@ def redeem(
         snapshot=account.snapshot(),
         reward=reward.number,
         quantity=command.quantity,
+        spent=spent,
+        stock=command.quantity if reward.stock is not None else 0,
     )
+
+
+def cancel_redemption(
+    head: Head,
+    story: Sequence[StoredEntry],  # noqa: ARG001
+    facts: Entry,
+    command: CancelRedemption,
+    program: Program,
+    recorded_at: Instant,
+) -> Entry:
+    """Gives back what was taken, to the lots it came from.
+
+    What would have expired meanwhile does so at once: nobody takes and gives back to keep points
+    alive (Oracle Loyalty, "Cancelling transactions", has the same rule).
+    """
+    account = Account.open(head.snapshot)
+    spent = spent_by(facts)
+    for lot in spent:
+        account.credit(lot.bucket, lot.amount)
+    back: Counter[int] = Counter()
+    for lot in spent:
+        back[lot.currency] += lot.amount
+    return Entry(
+        schema=SCHEMA,
+        kind=Kind.REDEMPTION_CANCELLED,
+        recorded_at=recorded_at,
+        occurred_at=recorded_at,
+        program_version=program.version,
+        fingerprint=command.fingerprint,
+        effects=tuple(Effect(NO_RULE, of, amount) for of, amount in sorted(back.items())),
+        moves=account.moved(),
+        snapshot=account.snapshot(),
+        reward=facts.reward,
+        quantity=facts.quantity,
+        stock=facts.stock,
+    )
+
+
+def spent_by(entry: Entry) -> Lots:
+    """What a redemption or a captured reservation took for good, by bucket."""
+    if entry.spent or entry.schema > 1:
+        return entry.spent
+    return Lots(Lot(*lot.bucket, -lot.amount) for lot in entry.moves if lot.amount < 0)
+
+
+def reward_of(program: Program, reward_id: str) -> ProductReward | Refusal:
+    """The reward of this id, or that there is none."""
+    reward = program.rewards_by_id.get(reward_id)
+    if reward is None:
+        error = FieldError("reward", f"the program has no reward {reward_id}")
+        return Refusal("unknown_reward", error.reason, (error,))
+    return reward
 
 
 def insufficient(currency: str, needed: int, available: int) -> Refusal:

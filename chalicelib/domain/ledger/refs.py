@@ -4,8 +4,15 @@ A ref is in a member's log at most once, for ever. `story_of` an order is the pr
 refs of that order share; the `#` at its end keeps order 12 apart from order 123.
 """
 
+PENDING = "pending"
 PAID = "paid"
-RESERVED_SOURCES = frozenset({"key", "time", "enrol"})
+CONFIRMED = "confirm"
+CANCELLED = "cancel"
+
+# What no order may name as its source: these are the sources of our own refs.
+RESERVED_SOURCES = frozenset(
+    {"enrol", "hold", "key", "member", "merge", "redemption", "time", "transfer"}
+)
 
 
 def _escape(identifier: str) -> str:
@@ -22,14 +29,19 @@ def story_of(source: str, order_id: str) -> str:
     return f"{order_key(source, order_id)}#"
 
 
-def paid(source: str, order_id: str) -> str:
-    """The ref of an order's payment."""
-    return story_of(source, order_id) + PAID
+def of_order(source: str, order_id: str, event: str) -> str:
+    """The ref of what can happen to an order once: pending, paid, confirm or cancel."""
+    return story_of(source, order_id) + event
 
 
 def refund(source: str, order_id: str, refund_id: str) -> str:
     """The ref of one refund of an order."""
     return f"{story_of(source, order_id)}refund:{_escape(refund_id)}"
+
+
+def edit(source: str, order_id: str, content: bytes) -> str:
+    """The ref of an order's new content, by its fingerprint: the same content again is the same."""
+    return f"{story_of(source, order_id)}edit:{content.hex()}"
 
 
 def keyed(idempotency_key: str, kind: str) -> str:
@@ -40,3 +52,33 @@ def keyed(idempotency_key: str, kind: str) -> str:
 def enrolled(member_id: str) -> str:
     """The ref of the first entry of every log."""
     return f"enrol:{member_id}#enrolled"
+
+
+def resolved(event_id: str) -> str:
+    """The ref of the end of a reservation, made by the entry of this event."""
+    return f"hold:{event_id}#resolved"
+
+
+def given_back(event_id: str) -> str:
+    """The ref of the return of what a redemption took."""
+    return f"redemption:{event_id}#cancelled"
+
+
+def received(event_id: str) -> str:
+    """The ref, at the receiver, of a transfer that the sender's event is."""
+    return f"transfer:{event_id}#received"
+
+
+def merged(member_id: str) -> str:
+    """The ref of the take-over of another member's account."""
+    return f"merge:{member_id}#merged"
+
+
+def closed(survivor_id: str) -> str:
+    """The ref of the end of an account that another took over."""
+    return f"merge:{survivor_id}#closed"
+
+
+def stands(event: str, version: int) -> str:
+    """The ref of a change of the member's standing: restricted, unrestricted, erased."""
+    return f"member:{version}#{event}"

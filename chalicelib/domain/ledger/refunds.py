@@ -2,7 +2,7 @@
 
 The share is cumulative: after each refund a rule has taken `given * returned // weighed` in all,
 so that partial refunds, in any order and of any size, sum to the whole exactly. What was given and
-weighed stands in the entry of the order; today's rules have no say. A rule that carries its
+weighed stands in the entries of the order; today's rules have no say. A rule that carries its
 remainder is inverted exactly: points x step + remainder, less what came back.
 
 A refund by line returns the weight of the units that came back. A refund of an amount, of which
@@ -12,138 +12,125 @@ total. Once all the money is back, or the refund says it was the rest, everythin
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import replace
 
-from chalicelib.domain.earning.rule import EarnRule
-from chalicelib.domain.errors import Corrupt, FieldError, Refusal
+from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.ledger import refs
 from chalicelib.domain.ledger.account import Account, Head
-from chalicelib.domain.ledger.commands import RefundFacts, RefundOrder
+from chalicelib.domain.ledger.commands import CancelOrder, OrderFacts, RefundOrder
 from chalicelib.domain.ledger.entries import (
     SCHEMA,
     Effect,
     Entry,
     Kind,
     Refunded,
+    State,
     StoredEntry,
-    decode,
 )
-from chalicelib.domain.ledger.time import confirmed_bucket
-from chalicelib.domain.orders import Order
+from chalicelib.domain.ledger.story import OrderStory, Returned, ended_by, fold, weigh
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import Instant
 
-
-@dataclass(frozen=True)
-class Returned:
-    """How much of an order has come back after some of its refunds."""
-
-    order: Order
-    units: Counter[int]  # by the line's position
-    amount: int  # of money beside the lines
-    rest: bool  # a refund gave back all that was left
-
-    @classmethod
-    def by(cls, order: Order, refunds: Sequence[Refunded]) -> "Returned":
-        units: Counter[int] = Counter()
-        for refund in refunds:
-            units.update(dict(refund.lines))
-        return cls(
-            order, units, sum(one.amount for one in refunds), any(one.rest for one in refunds)
-        )
-
-    @property
-    def money(self) -> int:
-        """What the customer got back."""
-        if self.rest:
-            return self.order.total
-        lines = zip(self.order.lines, self.order.paid_lines, strict=True)
-        of_lines = sum(
-            paid * self.units[index] // line.quantity for index, (line, paid) in enumerate(lines)
-        )
-        return of_lines + self.amount
-
-    @property
-    def everything(self) -> bool:
-        return self.rest or (self.order.total > 0 and self.money == self.order.total)
-
-    def weight(self, weights: Sequence[int]) -> Fraction:
-        """How much of a rule's weights (one a line, and the shipping's) came back, exactly."""
-        whole = sum(weights)
-        if self.everything:
-            return Fraction(whole)
-        of_lines = sum(
-            Fraction(weight * self.units[index], line.quantity)
-            for index, (weight, line) in enumerate(zip(weights, self.order.lines, strict=False))
-        )
-        of_amount = Fraction(whole * self.amount, self.order.total or 1)
-        return min(Fraction(whole), of_lines + of_amount)
+NOT_RECORDED = Refusal("order_not_recorded", "nothing of the order was recorded yet")
 
 
 def refund_order(
     head: Head,
     story: Sequence[StoredEntry],
-    facts: RefundFacts | None,
+    facts: OrderFacts | None,
     command: RefundOrder,
     program: Program,  # noqa: ARG001 (today's rules have no say)
     recorded_at: Instant,
-) -> Entry | Refusal:
+) -> Entry | Refusal | StoredEntry:
     """Takes back what the order's rules gave for what came back."""
-    if facts is None:
-        return Refusal("order_not_recorded", "the order's payment was not recorded yet")
-    paid_ref = refs.paid(command.source, command.order_id)
-    entries = {stored.ref: decode(stored.body) for stored in story}
-    paid = entries[paid_ref]
-    earlier = [entry.refunded for entry in entries.values() if entry.refunded]
-    asked = _asked(command, Returned.by(facts.order, earlier))
+    standing = fold(story, facts)
+    if standing is None:
+        return NOT_RECORDED
+    cancelled = ended_by(story, refs.CANCELLED)
+    if cancelled is not None:
+        return cancelled
+    asked = _asked(command, standing.returned)
     if isinstance(asked, Refusal):
         return asked
-    before = Returned.by(facts.order, earlier)
-    after = Returned.by(facts.order, [*earlier, asked])
+    return give_back(head, standing, asked, Kind.REFUND, command.fingerprint, recorded_at)
 
+
+def cancel_order(
+    head: Head,
+    story: Sequence[StoredEntry],
+    facts: OrderFacts | None,
+    command: CancelOrder,
+    program: Program,  # noqa: ARG001 (today's rules have no say)
+    recorded_at: Instant,
+) -> Entry | Refusal:
+    """Takes back all that is left; nothing of the order counts any more."""
+    standing = fold(story, facts)
+    if standing is None:
+        return NOT_RECORDED
+    rest = Refunded(rest=True)
+    return give_back(head, standing, rest, Kind.ORDER_CANCELLED, command.fingerprint, recorded_at)
+
+
+def give_back(
+    head: Head,
+    standing: OrderStory,
+    refunded: Refunded,
+    kind: Kind,
+    fingerprint: bytes,
+    recorded_at: Instant,
+) -> Entry:
+    """The entry that takes back the share of what came back."""
+    after = replace(standing, returned=standing.returned.and_then(refunded))
     account = Account.open(head.snapshot)
     effects = []
-    for effect in paid.effects:
-        rule = facts.program.rules_by_number[effect.rule]
-        taken = _take_back(account, rule, effect, before, after)
-        own = [
-            bucket
-            for lot in paid.moves
-            if lot.amount > 0
-            for bucket in (lot.bucket, confirmed_bucket(lot))
-        ]
-        account.debit(effect.currency, -taken.amount, first=own)
-        effects.append(taken)
+    for effect in standing.given:
+        effects += take_back(account, standing, after, effect)
     return Entry(
         schema=SCHEMA,
-        kind=Kind.REFUND,
+        kind=kind,
         recorded_at=recorded_at,
         occurred_at=recorded_at,
-        program_version=facts.program.version,  # whose rules take back
-        fingerprint=command.fingerprint,
+        program_version=standing.program.version,  # whose rules take back
+        fingerprint=fingerprint,
         effects=tuple(effects),
         moves=account.moved(),
         snapshot=account.snapshot(),
-        refunded=asked,
+        refunded=refunded,
     )
 
 
-def _take_back(
-    account: Account, rule: EarnRule, effect: Effect, before: Returned, after: Returned
-) -> Effect:
-    weights = rule.weigh(after.order)
-    if sum(weights) != effect.weight:
-        raise Corrupt("an order record does not weigh what its entry says")
-    already, now = before.weight(weights), after.weight(weights)
+def take_back(
+    account: Account, before: OrderStory, after: OrderStory, effect: Effect
+) -> list[Effect]:
+    """Takes what one rule gave for what came back between the two."""
+    rule = before.program.rules_by_number[effect.rule]
+    weights = weigh(rule, before.order, effect)
+    already = int(before.returned.weight(weights))
+    now = int(after.returned.weight(weights))
     if rule.rate.carry_remainder:
         remainder = account.remainders.get(rule.number, 0)
-        points, left = rule.rate.points_carried(int(already) - int(now), remainder)
-        account.remainders[rule.number] = left
+        points, account.remainders[rule.number] = rule.rate.points_carried(already - now, remainder)
     else:
-        given, weighed = effect.amount, effect.weight
-        points = given * already // weighed - given * now // weighed
-    return Effect(effect.rule, effect.currency, points, int(now) - int(already))
+        points = after.nominal(effect) - before.nominal(effect)
+    return claw_back(account, before, effect, -points, now - already)
+
+
+def claw_back(
+    account: Account, standing: OrderStory, effect: Effect, amount: int, weight: int
+) -> list[Effect]:
+    """Takes points of one rule from the account, as the program that gave them says."""
+    currency = standing.program.currencies_by_number[effect.currency]
+    taken = account.claw_back(
+        effect.currency,
+        amount,
+        standing.buckets,
+        currency.clawback,
+        renewed=currency.expiry is not None and currency.expiry.since_activity,
+    )
+    effects = [Effect(effect.rule, effect.currency, -taken.amount, weight)]
+    if taken.lapsed:
+        effects.append(Effect(effect.rule, effect.currency, -taken.lapsed, 0, State.LAPSED))
+    return effects
 
 
 def _asked(command: RefundOrder, before: Returned) -> Refunded | Refusal:
@@ -159,13 +146,7 @@ def _asked(command: RefundOrder, before: Returned) -> Refunded | Refusal:
         asked = found
     else:
         return Refunded(rest=True)
-    total = Returned(
-        before.order,
-        before.units + Counter(dict(asked.lines)),
-        before.amount + asked.amount,
-        rest=False,
-    )
-    if total.money > before.order.total:
+    if before.and_then(asked).money > before.order.total:
         left = before.order.total - before.money
         return _exceeds("amount" if command.amount else "lines", f"only {left} is left to refund")
     return asked

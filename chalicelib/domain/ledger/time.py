@@ -1,4 +1,5 @@
-"""Facts of time: points that can be spent from a day on, and points that are gone.
+"""Facts of time: points that can be spent from a day on, reservations that run out, points that
+are gone.
 
 They are facts, not jobs: whoever reads an account or changes it first settles what has become due,
 so that nothing depends on when a sweep ran, or whether it did. A settled fact is an entry of its
@@ -18,7 +19,6 @@ from chalicelib.domain.ledger.entries import (
     Effect,
     Entry,
     Kind,
-    Lot,
     Snapshot,
     State,
     StoredEntry,
@@ -28,7 +28,7 @@ from chalicelib.kernel.canonical import fingerprint
 from chalicelib.kernel.clock import Instant, start_of_day
 
 NO_RULE = 0
-_NAMES = {Kind.CONFIRMED: "confirm", Kind.EXPIRED: "expire"}
+_NAMES = {Kind.CONFIRMED: "confirm", Kind.EXPIRED: "expire", Kind.RELEASED: "release"}
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,23 @@ class Due:
 
     at: Instant
     kind: Kind
-    day: int
+    what: int  # the day of lots, the number of a reservation
 
-    @property
-    def ref(self) -> str:
-        """Names the fact in its log, once for ever."""
-        return f"time:{_NAMES[self.kind]}#{self.at}"
+    def ref(self, head: Head) -> str:
+        """Names the fact in its log, once for ever.
+
+        Usually by the moment alone. What lay in the past already when it came into the account
+        (an old order, a reservation that outlived its points) is named by its place as well, for
+        the same moment may have had its fact before.
+        """
+        ref = f"time:{_NAMES[self.kind]}#{self.at}"
+        return ref if self.at > head.recorded_at else f"{ref}.{head.version + 1}"
 
 
 def next_due(snapshot: Snapshot, zone: ZoneInfo) -> Due | None:
     """What happens next to an account that nobody touches; None where nothing ever will."""
     dues = list(_dues(snapshot, zone))
-    return min(dues, key=lambda due: (due.at, due.kind), default=None)
+    return min(dues, key=lambda due: (due.at, due.kind, due.what), default=None)
 
 
 def settle(head: Head, zone: ZoneInfo, now: Instant) -> list[StoredEntry]:
@@ -73,6 +78,8 @@ def _dues(snapshot: Snapshot, zone: ZoneInfo) -> Iterator[Due]:
             yield _on(lot.pending_until, Kind.CONFIRMED, zone)
         if lot.expires_on != NEVER:
             yield _on(lot.expires_on, Kind.EXPIRED, zone)
+    for hold in snapshot.holds:
+        yield Due(hold.expires_at, Kind.RELEASED, hold.number)
 
 
 def _on(day: int, kind: Kind, zone: ZoneInfo) -> Due:
@@ -87,34 +94,41 @@ FAR: Instant = 2**62  # later than every clock
 def _follow(head: Head, due: Due) -> StoredEntry:
     account = Account.open(head.snapshot)
     effects: Counter[int] = Counter()
+    reward, quantity, stock = 0, 0, 0
     for lot in head.snapshot.lots:
-        if due.kind is Kind.CONFIRMED and lot.pending_until == due.day:
-            account.move(lot.bucket, confirmed_bucket(lot), lot.amount)
+        if due.kind is Kind.CONFIRMED and lot.pending_until == due.what:
+            account.move(lot.bucket, (*lot.bucket[:2], 0, lot.issuer), lot.amount)
             effects[lot.currency] += lot.amount
-        if due.kind is Kind.EXPIRED and lot.expires_on == due.day:
-            account.take(lot.bucket, lot.amount)
-            effects[lot.currency] -= lot.amount
+        if due.kind is Kind.EXPIRED and lot.expires_on == due.what:
+            effects[lot.currency] -= account.expire(lot.bucket)
+    if due.kind is Kind.RELEASED:
+        hold = account.holds[due.what]
+        effects[hold.currency] += hold.amount
+        reward, quantity, stock = hold.reward, hold.quantity, hold.stock
+        account.free(due.what)
+    ref = due.ref(head)
     entry = Entry(
         schema=SCHEMA,
         kind=due.kind,
         recorded_at=max(due.at, head.recorded_at),  # an old order may bring what is over already
         occurred_at=due.at,
         program_version=head.program_version,
-        fingerprint=fingerprint(due.ref),
+        fingerprint=fingerprint(ref),
         effects=tuple(
-            Effect(NO_RULE, currency, amount, state=_state(due))
+            Effect(NO_RULE, currency, amount, state=_STATES[due.kind])
             for currency, amount in sorted(effects.items())
         ),
         moves=account.moved(),
         snapshot=account.snapshot(),
+        reward=reward,
+        quantity=quantity,
+        stock=stock,
     )
-    return StoredEntry(head.key, head.version + 1, due.ref, head.hash, encode(entry))
+    return StoredEntry(head.key, head.version + 1, ref, head.hash, encode(entry))
 
 
-def _state(due: Due) -> State:
-    return State.CONFIRMED if due.kind is Kind.CONFIRMED else State.AVAILABLE
-
-
-def confirmed_bucket(lot: Lot) -> tuple[int, int, int, int]:
-    """Where the points of a pending lot go when they can be spent."""
-    return (lot.currency, lot.expires_on, 0, lot.issuer)
+_STATES = {
+    Kind.CONFIRMED: State.CONFIRMED,
+    Kind.EXPIRED: State.AVAILABLE,
+    Kind.RELEASED: State.RESERVED,
+}

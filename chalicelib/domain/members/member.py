@@ -62,6 +62,7 @@ class Member:
     claims: tuple[Claim, ...]
     joined_at: Instant
     revision: int = 1  # rises with every change of the profile
+    merged_into: str | None = None  # the member who has the account now
 
 
 def identities(profile: Profile) -> dict[str, str]:

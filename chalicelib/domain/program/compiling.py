@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from chalicelib.domain.earning.kinds import compile_rule
 from chalicelib.domain.errors import FieldError
+from chalicelib.domain.ledger.account import Clawback
 from chalicelib.domain.program.document import ExpiryDocument, ProgramDocument
 from chalicelib.domain.program.expiry import MONTHS, EndOf, Expiry
 from chalicelib.domain.program.numbers import Numbers, rule_name
@@ -34,7 +35,8 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
                 of_currency[name],
                 currency.label,
                 currency.goal,
-                _expiry(currency.expires) if currency.expires else None,
+                expiry_of(currency.expires) if currency.expires else None,
+                Clawback(currency.clawback),
             )
             for name, currency in document.currencies.items()
         ),
@@ -49,6 +51,7 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
                 reward.name,
                 of_currency[reward.cost.currency],
                 reward.cost.amount,
+                reward.stock,
             )
             for reward in document.rewards
         ),
@@ -56,7 +59,8 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
     )
 
 
-def _expiry(document: ExpiryDocument) -> Expiry:
+def expiry_of(document: ExpiryDocument) -> Expiry:
+    """How long points live, as a document says it."""
     return Expiry(
         days=document.days or 0,
         months=(document.months or 0) + MONTHS * (document.years or 0),

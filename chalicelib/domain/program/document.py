@@ -31,11 +31,17 @@ class ExpiryDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CurrencyDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing members collect. With a goal it is drawn as stamps on the card."""
+    """One thing members collect. With a goal it is drawn as stamps on the card.
+
+    `clawback` says what a refund does where its points were spent: `debt` takes them all and the
+    next points pay what is owed, `clamp` takes what there is, `only_pending` takes only what could
+    not be spent yet.
+    """
 
     label: Annotated[str, msgspec.Meta(min_length=1, max_length=20)]
     goal: Annotated[int, msgspec.Meta(ge=1, le=50)] | None = None
     expires: ExpiryDocument | None = None
+    clawback: Literal["debt", "clamp", "only_pending"] = "debt"
 
 
 class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,6 +13,7 @@ from enum import Enum
 from chalicelib.domain.ledger.entries import NEVER
 
 MONTHS = 12
+SHORTEST_MONTH, LONGEST_MONTH, SHORTEST_YEAR = 28, 31, 365
 
 
 class EndOf(Enum):
@@ -31,6 +32,18 @@ class Expiry:
     months: int = 0
     end_of: EndOf = EndOf.DAY
     since_activity: bool = False  # every activity starts it anew, for all points of the currency
+
+    @property
+    def buckets(self) -> int:
+        """On how many days, at most, the points of one account can end."""
+        if self.since_activity:
+            return 1
+        days = self.days + self.months * LONGEST_MONTH
+        if self.end_of is EndOf.MONTH:
+            return days // SHORTEST_MONTH + 2
+        if self.end_of is EndOf.YEAR:
+            return days // SHORTEST_YEAR + 2
+        return days + 1
 
     def day(self, start: date) -> int:
         """The day on which points of `start` are gone, as `date.toordinal()`.

@@ -7,6 +7,8 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from chalicelib.domain.earning.rule import EarnRule
+from chalicelib.domain.errors import FieldError, Refusal
+from chalicelib.domain.ledger.account import Clawback
 from chalicelib.domain.program.expiry import Expiry
 from chalicelib.domain.program.numbers import Numbers
 from chalicelib.kernel.clock import Instant
@@ -28,6 +30,7 @@ class Currency:
     label: str
     goal: int | None
     expiry: Expiry | None
+    clawback: Clawback
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class ProductReward:
     name: str
     currency: int
     cost: int
+    stock: int | None  # how many there are, for all members together
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,15 @@ class Program:
     @cached_property
     def rewards_by_number(self) -> dict[int, ProductReward]:
         return {reward.number: reward for reward in self.rewards}
+
+
+def currency_of(program: Program, name: str) -> Currency | Refusal:
+    """The program's currency of this name, or that there is none."""
+    for currency in program.currencies:
+        if currency.name == name:
+            return currency
+    error = FieldError("currency", f"the program has no currency {name}")
+    return Refusal("unknown_currency", error.reason, (error,))
 
 
 @dataclass(frozen=True)

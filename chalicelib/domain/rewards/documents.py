@@ -17,8 +17,9 @@ class CostDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ProductRewardDocument(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="product"
 ):
-    """A thing handed over for points."""
+    """A thing handed over for points; with a `stock`, so often for all members together."""
 
     id: Identifier
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
     cost: CostDocument
+    stock: Count | None = None
