@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib.api.application import RegularsApp
 from chalicelib.api.resources import RESOURCES
 from chalicelib.events import operator as operations
-from chalicelib.events import router, wallet
+from chalicelib.events import router, time, wallet
 
 app = RegularsApp(RESOURCES)
 
@@ -32,6 +32,18 @@ def on_records(event: Any) -> None:
 def on_wallet(event: Any) -> dict[str, Any]:
     """Members whose cards may have changed."""
     return wallet.on_wallet(event.to_dict())
+
+
+@app.on_sqs_message(queue_arn=_QUEUE, batch_size=10)
+def on_due(event: Any) -> dict[str, Any]:
+    """Members of whom something may be due."""
+    return time.on_due(event.to_dict())
+
+
+@app.schedule("rate(1 hour)")
+def on_hour(event: Any) -> None:  # noqa: ARG001
+    """Once an hour."""
+    time.on_hour()
 
 
 @app.lambda_function()

@@ -41,6 +41,7 @@ class Settings:
     records_table: str
     wallet_queue_url: str
     parked_queue_url: str
+    due_queue_url: str
     base_url: str  # empty: as each caller reached us
     parameters_path: str
     apns_host: str
@@ -58,6 +59,7 @@ class Settings:
             records_table=environment["RECORDS_TABLE"],
             wallet_queue_url=environment.get("WALLET_QUEUE_URL", ""),
             parked_queue_url=environment.get("PARKED_QUEUE_URL", ""),
+            due_queue_url=environment.get("DUE_QUEUE_URL", ""),
             base_url=environment.get("BASE_URL", "").rstrip("/"),
             parameters_path=environment["PARAMETERS_PATH"],
             apns_host=environment.get("APNS_HOST") or APPLE_PUSH_HOST,
@@ -170,6 +172,7 @@ class Queues:
     """Where messages go. The routers have these alone: no secret, no table."""
 
     wallet: Queue  # members whose cards may have changed
+    due: Queue  # members of whom something may be due
     parked: Queue  # records that we could not read
 
 
@@ -216,5 +219,6 @@ def _queues_of(settings: Settings) -> Queues:
 
     return Queues(
         wallet=SqsQueue(settings.wallet_queue_url, settings.region),
+        due=SqsQueue(settings.due_queue_url, settings.region),
         parked=SqsQueue(settings.parked_queue_url, settings.region),
     )

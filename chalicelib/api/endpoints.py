@@ -8,7 +8,7 @@ the OpenAPI document is made from.
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -17,14 +17,17 @@ from chalice.app import Blueprint, CORSConfig, Request, Response
 
 from chalicelib import wiring
 from chalicelib.api.problems import Headers, of_fault, refuse
+from chalicelib.domain.access.audit import BEGUN, DONE, AuditRow
 from chalicelib.domain.access.callers import Caller, Role
 from chalicelib.domain.errors import FieldError, Refusal
+from chalicelib.kernel.meter import measured
 from chalicelib.kernel.validation import place_and_reason
 from chalicelib.services.context import Context, Here, enter
 
 JSON = "application/json"
 MAX_BODY_BYTES = 256_000  # so that every order fits into one item of its table
 MAX_KEY_CHARACTERS = 128
+METER_HEADER = "regulars-meter"  # whoever sends it is told what the call cost the store
 
 SHOP = frozenset({Role.SECRET_KEY})
 SHOP_AND_MEMBER = SHOP | {Role.MEMBER}
@@ -63,6 +66,22 @@ class Route:
     answer_type: str = JSON
     keyed: bool = False  # whether an Idempotency-Key means something
     key_required: bool = False
+    audited: bool = False  # whether the audit log tells of it
+    max_body_bytes: int = MAX_BODY_BYTES
+
+    @property
+    def scope(self) -> str:
+        """What a key with scopes must have for it."""
+        return f"{self.tag}:{'read' if self.method == 'GET' else 'write'}"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the audit log says of a change beside who made it; `member_id` is whom it tells of."""
+
+    member_id: str | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -73,6 +92,7 @@ class Answer:
     status: HTTPStatus | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     replayed: bool = False
+    told: Told | None = None  # of an audited operation
 
 
 @dataclass(frozen=True)
@@ -162,6 +182,23 @@ class Resource(Blueprint):
 
 def serve(route: Route, request: Request, path_parameters: dict[str, str]) -> Response:
     """Answers one request: whatever happens, the answer is JSON or a problem."""
+    with measured() as units:
+        response = _answer(route, request, path_parameters)
+    _LOG.info(
+        "%s %s %d, %g read units, %d write units",
+        route.method,
+        route.path,
+        response.status_code,
+        units.reads,
+        units.writes,
+    )
+    if request.headers.get(METER_HEADER):
+        response.headers["Regulars-Read-Units"] = f"{units.reads:g}"
+        response.headers["Regulars-Write-Units"] = str(units.writes)
+    return response
+
+
+def _answer(route: Route, request: Request, path_parameters: dict[str, str]) -> Response:
     try:
         return _respond(route, _handle(route, request, path_parameters))
     except Invalid as invalid:
@@ -172,8 +209,8 @@ def serve(route: Route, request: Request, path_parameters: dict[str, str]) -> Re
 
 
 def _handle(route: Route, request: Request, path_parameters: dict[str, str]) -> Any:
-    if len(request.raw_body) > MAX_BODY_BYTES:
-        return Refusal("body_too_large", f"a body may have {MAX_BODY_BYTES} bytes")
+    if len(request.raw_body) > route.max_body_bytes:
+        return Refusal("body_too_large", f"a body may have {route.max_body_bytes} bytes")
     runtime = wiring.runtime()
     caller = None
     here = None
@@ -183,6 +220,8 @@ def _handle(route: Route, request: Request, path_parameters: dict[str, str]) -> 
             return _UNAUTHORIZED
         if caller.role not in route.callers or _foreign_origin(caller, request):
             return _FORBIDDEN
+        if caller.key is not None and not caller.key.may(route.scope):
+            return Refusal("forbidden", f"the key has not the scope {route.scope}")
         if caller.role is Role.MEMBER and path_parameters.get("member_id") not in (
             None,
             caller.member_id,
@@ -195,7 +234,34 @@ def _handle(route: Route, request: Request, path_parameters: dict[str, str]) -> 
     query = _query(route, request)
     body = _body(route, request)
     call = Call(request, runtime, caller, here, key, query, body)
+    if route.audited:
+        return _audited(route, call, path_parameters)
     return route.handler(call, **path_parameters)
+
+
+def _audited(route: Route, call: Call, path_parameters: dict[str, str]) -> Any:
+    """Writes down that something is begun before it is done, so that a crash hides nothing."""
+    key = call.caller.key if call.caller else None
+    if key is None:
+        return route.handler(call, **path_parameters)
+    row = AuditRow(
+        program_id=call.here.program_id,
+        id=call.context.ids.new("aud"),
+        at=call.here.now,
+        key_id=key.id,
+        key_name=key.name,
+        action=f"{route.tag}.{route.name}",
+        target=route.path.format(**path_parameters),
+        outcome=BEGUN,
+    )
+    call.context.store.audit.put(row)
+    outcome = route.handler(call, **path_parameters)
+    told = outcome.told if isinstance(outcome, Answer) else None
+    done = replace(row, outcome=outcome.code if isinstance(outcome, Refusal) else DONE)
+    if told is not None:
+        done = replace(done, member_id=told.member_id, before=told.before, after=told.after)
+    call.context.store.audit.put(done)
+    return outcome
 
 
 def _caller(request: Request, runtime: "wiring.Runtime") -> Caller | None:

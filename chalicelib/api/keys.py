@@ -7,13 +7,12 @@ import msgspec
 from msgspec import Meta
 
 from chalicelib.api.endpoints import SHOP, Answer, Call, Resource
-from chalicelib.api.members import BAD_CURSOR, PageQuery
+from chalicelib.api.paging import PageQuery, cursor_to, place_of
 from chalicelib.api.shapes import MomentText, Name, Source
 from chalicelib.domain.access.keys import ApiKey, KeyKind
 from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.ledger.refs import RESERVED_SOURCES
 from chalicelib.kernel.clock import to_rfc3339
-from chalicelib.kernel.cursors import BadCursor, read_cursor, sign_cursor
 from chalicelib.kernel.patterns import whole
 from chalicelib.services import keys
 from chalicelib.services.keys import Issued, KeyRequest
@@ -90,18 +89,13 @@ def create(call: Call) -> Answer | Refusal:
 @resource.endpoint("GET", "/v1/keys", callers=SHOP, query=PageQuery, answer=KeysView)
 def list_keys(call: Call) -> KeysView | Refusal:
     """List the program's keys."""
-    key = call.context.keyring.key("cursors")
-    purpose = f"{call.here.program_id} keys"
-    after = None
-    if call.query.cursor is not None:
-        try:
-            after = read_cursor(key, purpose, call.query.cursor)
-        except BadCursor:
-            return BAD_CURSOR
+    after = place_of(call, "keys", call.query.cursor)
+    if isinstance(after, Refusal):
+        return after
     found = keys.list_keys(call.context, call.here, after, call.query.limit + 1)
     page = found[: call.query.limit]
-    following = sign_cursor(key, purpose, page[-1].id) if len(found) > len(page) else None
-    return KeysView([_view(one) for one in page], following)
+    following = page[-1].id if len(found) > len(page) else None
+    return KeysView([_view(one) for one in page], cursor_to(call, "keys", following))
 
 
 @resource.endpoint(

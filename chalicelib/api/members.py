@@ -13,13 +13,13 @@ from chalicelib.api.endpoints import (
     Answer,
     Call,
     Resource,
+    Told,
 )
 from chalicelib.api.limits import limited
 from chalicelib.api.shapes import (
-    Cursor,
     Day,
     Identifier,
-    Limit,
+    Moment,
     MomentText,
     Name,
     ShortText,
@@ -32,18 +32,15 @@ from chalicelib.api.views import (
     BalanceView,
     EffectView,
     EntryPointer,
-    EntryView,
     MemberView,
     account_view,
     appended_fields,
-    entry_view,
     member_view,
 )
 from chalicelib.domain.access.callers import Role
 from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.members.member import Consent, Profile
-from chalicelib.kernel.clock import Instant, to_rfc3339
-from chalicelib.kernel.cursors import BadCursor, read_cursor, sign_cursor
+from chalicelib.kernel.clock import from_datetime, to_rfc3339
 from chalicelib.kernel.patterns import whole
 from chalicelib.services import access, accounts, members, transfers
 
@@ -65,9 +62,16 @@ Attributes = Annotated[
 class ConsentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a member allows or forbids, and which text was shown."""
 
-    purpose: Annotated[str, Meta(pattern=whole(r"[a-z][a-z0-9_.]{0,39}"))]
+    purpose: Annotated[
+        str,
+        Meta(
+            pattern=whole(r"[a-z][a-z0-9_.]{0,39}"),
+            description="marketing.email, marketing.sms, profiling, partner_sharing, ...",
+        ),
+    ]
     granted: bool
     version: ShortText
+    source: Name | None = None
 
 
 Consents = Annotated[list[ConsentRequest], Meta(max_length=50)]
@@ -87,6 +91,7 @@ class EnrolRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attributes: Attributes = {}
     consents: Consents = []
     terms_version: ShortText | None = None
+    privacy_version: ShortText | None = None
 
 
 class ChangeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,6 +108,7 @@ class ChangeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attributes: Attributes | UnsetType = UNSET
     consents: Consents | UnsetType = UNSET
     terms_version: ShortText | UnsetType | None = UNSET
+    privacy_version: ShortText | UnsetType | None = UNSET
 
 
 class FindQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -133,18 +139,10 @@ class TokenView(msgspec.Struct, frozen=True):
     expires_at: MomentText
 
 
-class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A page of a list."""
+class AccountQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A moment of the past; without it the account is that of now."""
 
-    limit: Limit = 50
-    cursor: Cursor | None = None
-
-
-class EntryPageView(msgspec.Struct, frozen=True):
-    """Entries, newest first."""
-
-    data: list[EntryView]
-    next_cursor: str | None
+    at: Moment | None = None
 
 
 class MeView(msgspec.Struct, frozen=True):
@@ -175,11 +173,11 @@ def enrol(call: Call) -> Answer | Refusal:
     errors = _check(fields)
     if errors:
         return Refusal("invalid_request", "the member cannot be enrolled", tuple(errors))
-    profile = Profile(**{**fields, "consents": _consents(request.consents, call.here.now)})
+    profile = Profile(**{**fields, "consents": consents_of(request.consents, call)})
     known_caller = call.caller is not None and call.caller.role is Role.SECRET_KEY
     if not known_caller and (refusal := limited(call, "enrol")):
         return refusal
-    outcome = members.enrol(call.context, call.here, profile, call.idempotency_key)
+    outcome = members.enrol(call.context, call.here, profile, call.idempotency_key, source_of(call))
     if not known_caller:
         hidden = isinstance(outcome, Refusal) and outcome.code not in _TOLD_TO_ANYONE
         if isinstance(outcome, Refusal) and not hidden:
@@ -209,12 +207,18 @@ def read(call: Call, member_id: str) -> MemberView | Refusal:
 
 
 @resource.endpoint(
-    "PATCH", "/v1/members/{member_id}", callers=SHOP, body=ChangeRequest, answer=MemberView
+    "PATCH",
+    "/v1/members/{member_id}",
+    callers=SHOP,
+    body=ChangeRequest,
+    answer=MemberView,
+    audited=True,
 )
-def change(call: Call, member_id: str) -> MemberView | Refusal:
+def change(call: Call, member_id: str) -> Answer | Refusal:
     """Change a member.
 
-    Only the named fields change. The same change again changes nothing.
+    Only the named fields change; of consents the newest of each purpose counts. The same change
+    again changes nothing.
     """
     request: ChangeRequest = call.body
     named = {name: getattr(request, name) for name in request.__struct_fields__}
@@ -222,10 +226,14 @@ def change(call: Call, member_id: str) -> MemberView | Refusal:
     errors = _check(changes)
     if errors:
         return Refusal("invalid_request", "the member cannot be changed so", tuple(errors))
+    consents: tuple[Consent, ...] = ()
     if "consents" in changes:
-        changes["consents"] = _consents(changes["consents"], call.here.now)
-    member = members.change(call.context, call.here, member_id, changes)
-    return member if isinstance(member, Refusal) else member_view(member)
+        consents = consents_of(changes.pop("consents"), call)
+    changed = members.change(call.context, call.here, member_id, changes, consents, source_of(call))
+    if isinstance(changed, Refusal):
+        return changed
+    was, now = member_view(changed.was), member_view(changed.member)
+    return Answer(now, told=told_of(member_id, was, now))
 
 
 class MergeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -250,6 +258,7 @@ class MergeView(msgspec.Struct, frozen=True):
     callers=SHOP,
     body=MergeRequest,
     answer=MergeView,
+    audited=True,
 )
 def merge(call: Call, member_id: str) -> Answer | Refusal:
     """Merge another member into this one, for ever.
@@ -266,7 +275,11 @@ def merge(call: Call, member_id: str) -> Answer | Refusal:
         merged_member_id=merged_id,
         **appended_fields(call.context.catalog, call.here, appended),
     )
-    return Answer(view, replayed=appended.replayed)
+    return Answer(
+        view,
+        replayed=appended.replayed,
+        told=Told(member_id, None, {"merged": merged_id, "version": view.entry.version}),
+    )
 
 
 @resource.endpoint(
@@ -299,11 +312,17 @@ def me(call: Call) -> MeView | Refusal:
 
 
 @resource.endpoint(
-    "GET", "/v1/members/{member_id}/account", callers=SHOP_AND_MEMBER, answer=AccountView
+    "GET",
+    "/v1/members/{member_id}/account",
+    callers=SHOP_AND_MEMBER,
+    query=AccountQuery,
+    answer=AccountView,
 )
 def read_account(call: Call, member_id: str) -> AccountView | Refusal:
-    """Read what a member has."""
-    head = accounts.account(call.context, call.here, member_id)
+    """Read what a member has now, or, with `at`, had at a moment of the past."""
+    at = call.query.at if isinstance(call.query, AccountQuery) else None
+    moment = from_datetime(at) if at is not None else None
+    head = accounts.account(call.context, call.here, member_id, moment)
     if isinstance(head, Refusal):
         return head
     program = call.context.catalog.current(call.here.program)
@@ -312,36 +331,18 @@ def read_account(call: Call, member_id: str) -> AccountView | Refusal:
     return account_view(program, member_id, head.version, head.snapshot)
 
 
-@resource.endpoint(
-    "GET",
-    "/v1/members/{member_id}/entries",
-    callers=SHOP_AND_MEMBER,
-    query=PageQuery,
-    answer=EntryPageView,
-)
-def list_entries(call: Call, member_id: str) -> EntryPageView | Refusal:
-    """List a member's entries, newest first."""
-    key = call.context.keyring.key("cursors")
-    purpose = f"{call.here.program_id} entries {member_id}"
-    before = None
-    if call.query.cursor is not None:
-        try:
-            before = int(read_cursor(key, purpose, call.query.cursor))
-        except BadCursor:
-            return BAD_CURSOR
-    page = accounts.entries(call.context, call.here, member_id, before, call.query.limit)
-    if isinstance(page, Refusal):
-        return page
-    views = []
-    for row in page.rows:
-        program = call.context.catalog.version(call.here.program_id, row.entry.program_version)
-        views.append(entry_view(program, row))
-    following = None if page.before is None else sign_cursor(key, purpose, str(page.before))
-    return EntryPageView(views, following)
-
-
-BAD_CURSOR = Refusal("invalid_cursor", "the cursor was not made for this list")
 _TOLD_TO_ANYONE = {"invalid_request", "no_program"}
+
+
+def told_of(member_id: str, was: MemberView, now: MemberView) -> Told:
+    """The fields that changed, for the audit log."""
+    before, after = msgspec.to_builtins(was), msgspec.to_builtins(now)
+    changed = [name for name in before if before[name] != after[name]]
+    return Told(
+        member_id,
+        {name: before[name] for name in changed},
+        {name: after[name] for name in changed},
+    )
 
 
 def _check(fields: dict[str, Any]) -> list[FieldError]:
@@ -357,5 +358,17 @@ def _check(fields: dict[str, Any]) -> list[FieldError]:
     return errors
 
 
-def _consents(requests: list[ConsentRequest], now: Instant) -> tuple[Consent, ...]:
-    return tuple(Consent(one.purpose, one.granted, one.version, now) for one in requests)
+def consents_of(requests: list[ConsentRequest], call: Call) -> tuple[Consent, ...]:
+    """What was said now; where it was said is the caller's word, or what kind of caller it is."""
+    now, usual = call.here.now, source_of(call)
+    return tuple(
+        Consent(one.purpose, one.granted, one.version, now, one.source or usual) for one in requests
+    )
+
+
+def source_of(call: Call) -> str:
+    """Where a consent comes from if nobody says it: `shop`, `page` or `app`."""
+    return _SOURCES[call.caller.role] if call.caller else ""
+
+
+_SOURCES = {Role.SECRET_KEY: "shop", Role.PUBLISHABLE_KEY: "page", Role.MEMBER: "app"}

@@ -6,14 +6,15 @@ from http import HTTPStatus
 import msgspec
 
 from chalicelib.api.endpoints import EVERYBODY_KNOWN, JSON, SHOP, Answer, Call, Resource
-from chalicelib.api.members import BAD_CURSOR, PageQuery
+from chalicelib.api.paging import PageQuery, cursor_to, place_of
 from chalicelib.api.shapes import Moment, MomentText
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.program.document import ProgramDocument
 from chalicelib.domain.program.program import PublishedVersion
 from chalicelib.kernel.clock import EARLIEST, from_datetime, to_rfc3339
-from chalicelib.kernel.cursors import BadCursor, read_cursor, sign_cursor
 from chalicelib.services import programs
+from chalicelib.services.context import Here
+from chalicelib.services.sweeps import sweep_test_program
 
 resource = Resource(__name__, "programs")
 
@@ -115,20 +116,17 @@ def publish(call: Call) -> Answer | Refusal:
 
 @resource.endpoint("GET", "/v1/programs", callers=SHOP, query=PageQuery, answer=VersionsView)
 def list_versions(call: Call) -> VersionsView | Refusal:
-    """List the published versions, newest first."""
-    key = call.context.keyring.key("cursors")
-    purpose = f"{call.here.program_id} versions"
+    """List the program's versions, newest first."""
+    place = place_of(call, "versions", call.query.cursor)
+    if isinstance(place, Refusal):
+        return place
     rows = call.here.program.in_force[::-1]
-    if call.query.cursor is not None:
-        try:
-            below = int(read_cursor(key, purpose, call.query.cursor))
-        except BadCursor:
-            return BAD_CURSOR
-        rows = tuple(row for row in rows if row[1] < below)
+    if place is not None:
+        rows = tuple(row for row in rows if row[1] < int(place))
     page = rows[: call.query.limit]
     views = [VersionView(call.here.program_id, number, to_rfc3339(at)) for at, number in page]
-    more = len(rows) > len(page)
-    return VersionsView(views, sign_cursor(key, purpose, str(page[-1][1])) if more else None)
+    following = page[-1][1] if len(rows) > len(page) else None
+    return VersionsView(views, cursor_to(call, "versions", following))
 
 
 @resource.endpoint("GET", "/v1/programs/current", callers=EVERYBODY_KNOWN, answer=PublicProgramView)
@@ -161,14 +159,17 @@ def read_version(call: Call, version: str) -> ProgramView | Refusal:
 def set_test_clock(call: Call) -> TestClockView | Refusal:
     """Set the clock of a test program.
 
-    It stands still until it is set again, and only goes forward. Keys, tokens and signatures go by
-    the real clock all the same.
+    It stands still until it is set again, and only goes forward. What is due by then is written
+    down. Keys, tokens and signatures go by the real clock all the same.
     """
     now = from_datetime(call.body.now)
     if now < EARLIEST:
         return Refusal("invalid_request", "now lies before 1970")
     head = programs.set_test_clock(call.context, call.here, now)
-    return head if isinstance(head, Refusal) else TestClockView(to_rfc3339(now))
+    if isinstance(head, Refusal):
+        return head
+    sweep_test_program(call.context, Here(head, now))
+    return TestClockView(to_rfc3339(now))
 
 
 def _view(call: Call, version: PublishedVersion) -> ProgramView:

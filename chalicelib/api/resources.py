@@ -2,6 +2,7 @@
 
 from chalicelib.api import (
     adjustments,
+    entries,
     keys,
     members,
     orders,
@@ -17,6 +18,7 @@ from chalicelib.api import (
 
 RESOURCES = (
     members.resource,
+    entries.resource,
     orders.resource,
     redemptions.resource,
     reservations.resource,

@@ -11,7 +11,7 @@ from chalicelib.domain.earning.rule import EarnRule
 from chalicelib.domain.ledger.account import Head, balance_of, currencies_of
 from chalicelib.domain.ledger.entries import NEVER, Effect, Entry, Kind, Snapshot, State
 from chalicelib.domain.ledger.time import settled
-from chalicelib.domain.members.member import Member
+from chalicelib.domain.members.member import Consent, Member
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import start_of_day, to_rfc3339
 from chalicelib.services.accounts import Row
@@ -79,6 +79,7 @@ class ConsentView(msgspec.Struct, frozen=True):
     granted: bool
     version: str
     given_at: MomentText
+    source: str
 
 
 class MemberView(msgspec.Struct, frozen=True):
@@ -96,6 +97,7 @@ class MemberView(msgspec.Struct, frozen=True):
     attributes: dict[str, str | int | bool]
     consents: list[ConsentView]
     terms_version: str | None
+    privacy_version: str | None
     joined_at: MomentText
 
 
@@ -115,6 +117,11 @@ class AccountView(msgspec.Struct, frozen=True):
     stamps: dict[str, StampsView]
 
 
+def consent_view(one: Consent) -> ConsentView:
+    """One consent, and when and where it was given or withdrawn."""
+    return ConsentView(one.purpose, one.granted, one.version, to_rfc3339(one.given_at), one.source)
+
+
 def member_view(member: Member) -> MemberView:
     """A member as the shop sees him."""
     profile = member.profile
@@ -129,11 +136,9 @@ def member_view(member: Member) -> MemberView:
         country=profile.country,
         locale=profile.locale,
         attributes=profile.attributes,
-        consents=[
-            ConsentView(one.purpose, one.granted, one.version, to_rfc3339(one.given_at))
-            for one in profile.consents
-        ],
+        consents=[consent_view(one) for one in profile.consents],
         terms_version=profile.terms_version,
+        privacy_version=profile.privacy_version,
         joined_at=to_rfc3339(member.joined_at),
     )
 

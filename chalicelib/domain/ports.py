@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from chalicelib.domain.access.audit import AuditRow
 from chalicelib.domain.access.keys import ApiKey
 from chalicelib.domain.card import Card, IssuedPass
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.commands import RefundOrder
 from chalicelib.domain.ledger.entries import LogKey, StoredEntry
-from chalicelib.domain.members.member import Claim, Member
+from chalicelib.domain.members.member import Claim, Consent, Member
 from chalicelib.domain.orders import Order
 from chalicelib.domain.program.program import ProgramHead, PublishedVersion
 from chalicelib.kernel.clock import Instant
@@ -210,8 +211,8 @@ class Orders(Protocol):
 class Members(Protocol):
     """Profiles and the claims that keep them apart. All reads are strong."""
 
-    def enrol(self, member: Member, first: StoredEntry) -> bool:
-        """Stores the member, every claim and the first entry of the log in one transaction.
+    def enrol(self, member: Member, first: StoredEntry, said: Sequence[Consent] = ()) -> bool:
+        """Stores the member, every claim, what he said and the first entry of the log, all or none.
 
         False where a claim, the member or the log is there already; then nothing was stored. A
         retry of a transaction that did commit answers True.
@@ -222,8 +223,17 @@ class Members(Protocol):
     def claimed_by(self, program_id: str, claim: Claim) -> str | None:
         """The id of the member who has the claim."""
 
-    def replace(self, member: Member, was: Member) -> Claim | bool:
-        """Writes a changed member over `was` and moves its claims, in one transaction.
+    def consents(self, program_id: str, member_id: str) -> list[Consent]:
+        """Everything that the member ever allowed, forbade or accepted, oldest first."""
+
+    def forget(self, member: Member) -> bool:
+        """Removes the profile, its claims and its consents; False where it was changed meanwhile.
+
+        What was removed before is no obstacle.
+        """
+
+    def replace(self, member: Member, was: Member, said: Sequence[Consent] = ()) -> Claim | bool:
+        """Writes a changed member over `was`, moves its claims and keeps what he said, all or none.
 
         True where it was written; the claim that another member has; False where the stored
         revision is not that of `was`. `member.revision` is `was.revision + 1`.
@@ -280,6 +290,51 @@ class Notes(Protocol):
     def of(self, key: LogKey, ref: str) -> str | None:
         """The note of one entry."""
 
+    def forget(self, key: LogKey) -> None:
+        """Removes every note of a log."""
+
+
+class Audit(Protocol):
+    """What operators did. What a row says of a member lies apart, so that it can be forgotten."""
+
+    def put(self, row: AuditRow) -> None:
+        """Writes a row, over the one of the same id."""
+
+    def of_program(
+        self, program_id: str, before: str | None, limit: int
+    ) -> tuple[list[AuditRow], str | None]:
+        """Newest first, and where to go on below; None at the end."""
+
+    def forget(self, program_id: str, member_id: str) -> None:
+        """Takes out what the rows say of a member; that something was done stays."""
+
+
+@dataclass(frozen=True)
+class DueRow:
+    """When something happens next to one member by itself, and among which rows it is found."""
+
+    program_id: str
+    member_id: str
+    at: Instant
+    partition: str
+
+
+class Dues(Protocol):
+    """One row for each member of whom something is due some day."""
+
+    def of(self, program_id: str, member_id: str) -> DueRow | None: ...
+
+    def put(self, program_id: str, member_id: str, row: DueRow | None) -> None:
+        """Moves the member's row; None removes it."""
+
+    def until(self, partition: str, now: Instant, limit: int) -> list[DueRow]:
+        """The rows of a partition that are due by now, soonest first; a moment old perhaps."""
+
+    def swept_until(self) -> int | None:
+        """The day (since 1970, UTC) before which no row is left; None before the first sweep."""
+
+    def mark_swept(self, day: int) -> None: ...
+
 
 class Counters(Protocol):
     """Counters that end by themselves, for rate limits."""
@@ -306,4 +361,6 @@ class Store:
     keys: Keys
     passes: Passes
     notes: Notes
+    dues: Dues
+    audit: Audit
     counters: Counters

@@ -10,22 +10,24 @@ from collections.abc import Iterable
 from typing import Any
 
 from chalicelib import wiring
+from chalicelib.domain.ports import Queue
+from chalicelib.services.sweeps import message
 
 _LOG = logging.getLogger("regulars")
 
 
 def on_ledger(event: dict[str, Any]) -> None:
-    """Entries of the ledger: the member's card may have changed."""
-    _route(event["Records"], _of_ledger)
+    """Entries of the ledger: the member's card may have changed, and what is due of him."""
+    queues = wiring.queues()
+    _route(event["Records"], _of_ledger, (queues.wallet, queues.due))
 
 
 def on_records(event: dict[str, Any]) -> None:
     """Members' profiles: the name on the card may have changed."""
-    _route(event["Records"], _of_record)
+    _route(event["Records"], _of_record, (wiring.queues().wallet,))
 
 
-def _route(records: Iterable[dict[str, Any]], read: Any) -> None:
-    queues = wiring.queues()
+def _route(records: Iterable[dict[str, Any]], read: Any, to: Iterable[Queue]) -> None:
     messages: dict[str, None] = {}
     unreadable = []
     for record in records:
@@ -36,11 +38,12 @@ def _route(records: Iterable[dict[str, Any]], read: Any) -> None:
             unreadable.append(json.dumps(record, default=str))
             continue
         if member is not None:
-            messages[json.dumps({"program_id": member[0], "member_id": member[1]})] = None
+            messages[message(*member)] = None
     if unreadable:
-        queues.parked.send(unreadable)
+        wiring.queues().parked.send(unreadable)
     if messages:
-        queues.wallet.send(list(messages))
+        for queue in to:
+            queue.send(list(messages))
 
 
 def _of_ledger(record: dict[str, Any]) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """Enrol a member, read, change and find one."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -7,13 +8,17 @@ from chalicelib.domain.errors import Contended, Corrupt, FieldError, Refusal
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.commands import Enrol
 from chalicelib.domain.ledger.decide import decide, follow
-from chalicelib.domain.ledger.entries import Entry, LogKey, decode
+from chalicelib.domain.ledger.entries import Entry, LogKey, Standing, decode
+from chalicelib.domain.ledger.standing import IS_RESTRICTED
 from chalicelib.domain.members.member import (
     Claim,
+    Consent,
     Member,
     Profile,
     check_identities,
     identities,
+    what_was_said,
+    with_consents,
 )
 from chalicelib.kernel.canonical import fingerprint
 from chalicelib.kernel.keys import derived_id, mark
@@ -32,7 +37,11 @@ class Enrolled:
 
 
 def enrol(
-    context: Context, here: Here, profile: Profile, idempotency_key: str | None
+    context: Context,
+    here: Here,
+    profile: Profile,
+    idempotency_key: str | None,
+    source: str = "shop",
 ) -> Enrolled | Refusal:
     """Makes a member, the claims on his identities and an empty account, all or none.
 
@@ -58,8 +67,9 @@ def enrol(
     head = Head.before_first(LogKey(here.program_id, member_id), here.now)
     entry = decide(head, [], None, command, program, here.now)
     assert isinstance(entry, Entry)  # noqa: S101 (nothing refuses an enrolment)
+    said = what_was_said(None, profile, here.now, source)
     for _ in range(TRIES):
-        if context.store.members.enrol(member, follow(head, command.ref, entry)):
+        if context.store.members.enrol(member, follow(head, command.ref, entry), said):
             return Enrolled(member, replayed=False)
         known = _known(context, member)
         if known is not None:
@@ -94,27 +104,50 @@ def _same(context: Context, known: Member, asked: Member) -> Enrolled | Refusal:
     return Refusal("member_exists", "a member with one of these identities is enrolled already")
 
 
+@dataclass(frozen=True)
+class Changed:
+    """A member before and after a change."""
+
+    was: Member
+    member: Member
+
+
 def change(
-    context: Context, here: Here, member_id: str, changes: dict[str, Any]
-) -> Member | Refusal:
-    """Changes the named fields of a profile. An identity of another member is refused."""
+    context: Context,
+    here: Here,
+    member_id: str,
+    changes: dict[str, Any],
+    consents: Sequence[Consent] = (),
+    source: str = "shop",
+) -> Changed | Refusal:
+    """Changes the named fields of a profile, and adds consents given or withdrawn.
+
+    An identity of another member is refused; so is any change but a consent while the member is
+    restricted.
+    """
     store = context.store.members
     for _ in range(TRIES):
-        was = store.get(here.program_id, member_id)
-        if was is None:
-            return NOT_FOUND
-        profile = replace(was.profile, **changes)
-        if profile == was.profile:
+        was = read(context, here, member_id)
+        if isinstance(was, Refusal):
             return was
+        profile = with_consents(replace(was.profile, **changes), consents)
+        if profile == was.profile:
+            return Changed(was, was)
+        head = context.store.ledger.head(LogKey(here.program_id, was.id), strong=True)
+        if changes and head is not None and head.snapshot.standing == Standing.RESTRICTED:
+            return IS_RESTRICTED
+        if head is None or head.snapshot.standing == Standing.ERASED:
+            return NOT_FOUND
         forms = identities(profile)
         errors = check_identities(forms)
         if errors:
             return Refusal("invalid_request", "the member cannot be found by this", tuple(errors))
         claims = _claims(context, here.program_id, forms)
         member = replace(was, profile=profile, claims=claims, revision=was.revision + 1)
-        outcome = store.replace(member, was)
+        said = what_was_said(was.profile, profile, here.now, source)
+        outcome = store.replace(member, was, said)
         if outcome is True:
-            return member
+            return Changed(was, member)
         if isinstance(outcome, Claim):
             error = FieldError(outcome.kind, "is that of another member")
             return Refusal("member_exists", "another member has this identity", (error,))

@@ -5,10 +5,12 @@ messages in any order end in the latest state. `pushed_revision` is written afte
 worker that dies between is repeated by its queue.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from chalicelib.domain.card import Card
+from chalicelib.domain.card import Card, card_of
 from chalicelib.domain.errors import Fault, Refusal, Unavailable
+from chalicelib.domain.ledger.entries import LogKey, Snapshot, Standing
+from chalicelib.domain.members.member import Member, Profile
 from chalicelib.domain.ports import (
     ApplePushService,
     GoogleWallet,
@@ -16,7 +18,8 @@ from chalicelib.domain.ports import (
     PushResult,
     Registration,
 )
-from chalicelib.services.context import Context
+from chalicelib.services.appending import strong_head
+from chalicelib.services.context import Context, enter
 from chalicelib.services.passes import PassKey, issue, read_card
 
 
@@ -33,7 +36,36 @@ class Wallets:
 
 
 def refresh(context: Context, wallets: Wallets, key: PassKey) -> None:
-    """Pushes what changed. Raises `Unavailable` where it must be tried again."""
+    """Pushes what changed, to the passes of everybody who was merged into this member too.
+
+    Nothing goes out while the member is restricted. Raises `Unavailable` where it must be tried
+    again.
+    """
+    head = strong_head(context, LogKey(key.program_id, key.member_id))
+    if head is None or head.snapshot.standing == Standing.RESTRICTED:
+        return
+    for member_id in (head.key.member_id, *head.snapshot.merged):
+        one = PassKey(key.program_id, member_id)
+        if head.snapshot.standing == Standing.ERASED:
+            _empty(context, wallets, one)
+        else:
+            _refresh(context, wallets, one)
+
+
+def _empty(context: Context, wallets: Wallets, key: PassKey) -> None:
+    """Takes the person out of the pass in Google Wallet, then forgets that there was one."""
+    was = context.store.passes.issued(key.program_id, key.member_id)
+    here = enter(context, key.program_id)
+    program = context.catalog.current(here.program) if here else None
+    if was is None or program is None:
+        return
+    if wallets.google is not None and was.google:
+        nobody = Member(key.program_id, key.member_id, Profile(), (), 0)
+        wallets.google.put(replace(card_of(program, nobody, Snapshot(0)), voided=True))
+    context.store.passes.forget(key.program_id, key.member_id)
+
+
+def _refresh(context: Context, wallets: Wallets, key: PassKey) -> None:
     was = context.store.passes.issued(key.program_id, key.member_id)
     if was is None:
         return  # nobody has this pass

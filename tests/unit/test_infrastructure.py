@@ -13,7 +13,7 @@ from infra.package import package
 from infra.tables import create_tables, table_definitions
 from infra.template import RESOURCES, merge_template
 
-FUNCTIONS = ["APIHandler", "OnLedger", "OnRecords", "OnWallet", "Operator"]
+FUNCTIONS = ["APIHandler", "OnDue", "OnHour", "OnLedger", "OnRecords", "OnWallet", "Operator"]
 TABLES = ["Ledger", "Orders", "Records"]
 APPEND = {
     "dynamodb:ConditionCheckItem",
@@ -145,13 +145,13 @@ def test_nobody_changes_or_removes_what_is_in_the_ledger(resources: Json, functi
     assert of_items <= APPEND
 
 
-def test_only_the_api_appends_to_the_ledger(resources: Json) -> None:
+def test_only_the_api_and_the_worker_of_time_append_to_the_ledger(resources: Json) -> None:
     writers = [
         function
         for function in FUNCTIONS
         if "dynamodb:PutItem" in allowed_on(resources, function, "Ledger")
     ]
-    assert writers == ["APIHandler"]
+    assert writers == ["APIHandler", "OnDue"]
 
 
 def test_routers_read_their_stream_and_send(resources: Json) -> None:
@@ -162,7 +162,7 @@ def test_routers_read_their_stream_and_send(resources: Json) -> None:
             "Route",
         }
         assert "dynamodb:GetRecords" in allowed_on(resources, function, table)
-        for queue in ("Wallet", "Parked"):
+        for queue in ("Wallet", "Due", "Parked"):
             assert allowed_on(resources, function, queue) == {"sqs:SendMessage"}
 
 
@@ -225,18 +225,26 @@ def test_of_records_only_members_are_routed(resources: Json) -> None:
     assert json.loads(pattern["Pattern"]) == {"dynamodb": {"NewImage": {"kind": {"S": ["member"]}}}}
 
 
-def test_a_failed_message_comes_again_and_then_is_set_aside(resources: Json) -> None:
-    function = resources["OnWallet"]["Properties"]
-    source = function["Events"]["OnWalletSqsEventSource"]["Properties"]
-    assert source["Queue"] == {"Fn::GetAtt": ["Wallet", "Arn"]}
+@pytest.mark.parametrize("name", ["Wallet", "Due"])
+def test_a_failed_message_comes_again_and_then_is_set_aside(resources: Json, name: str) -> None:
+    function = resources[f"On{name}"]["Properties"]
+    source = function["Events"][f"On{name}SqsEventSource"]["Properties"]
+    assert source["Queue"] == {"Fn::GetAtt": [name, "Arn"]}
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert 2 <= source["ScalingConfig"]["MaximumConcurrency"] <= 10
-    queue = resources["Wallet"]["Properties"]
+    queue = resources[name]["Properties"]
     assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
     assert queue["RedrivePolicy"] == {
-        "deadLetterTargetArn": {"Fn::GetAtt": ["WalletDead", "Arn"]},
+        "deadLetterTargetArn": {"Fn::GetAtt": [f"{name}Dead", "Arn"]},
         "maxReceiveCount": 5,
     }
+
+
+def test_the_clock_strikes_every_hour(resources: Json) -> None:
+    [event] = resources["OnHour"]["Properties"]["Events"].values()
+    assert event == {"Type": "Schedule", "Properties": {"Schedule": "rate(1 hour)"}}
+    assert allowed_on(resources, "OnHour", "Ledger") == set()
+    assert allowed_on(resources, "OnHour", "Due") == {"sqs:SendMessage"}
 
 
 def test_every_function_that_fails_or_is_throttled_raises_an_alarm(resources: Json) -> None:
@@ -247,7 +255,7 @@ def test_every_function_that_fails_or_is_throttled_raises_an_alarm(resources: Js
 def test_what_waits_or_is_given_up_raises_an_alarm(resources: Json) -> None:
     assert alarms_on(resources, "IteratorAge") == {"OnLedger", "OnRecords"}
     given_up = alarms_on(resources, "ApproximateNumberOfMessagesVisible")
-    assert given_up == {"WalletDead", "Parked"}
+    assert given_up == {"WalletDead", "DueDead", "Parked"}
     metrics = {
         alarm["MetricName"] for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
     }
@@ -276,6 +284,7 @@ def test_every_function_is_told_everything(template: Json) -> None:
         "RECORDS_TABLE",
         "WALLET_QUEUE_URL",
         "PARKED_QUEUE_URL",
+        "DUE_QUEUE_URL",
         "BASE_URL",
         "PARAMETERS_PATH",
         "APNS_HOST",

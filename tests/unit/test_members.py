@@ -26,7 +26,7 @@ def test_a_member_is_read_as_he_enrolled(coffee: Shop) -> None:
     read = coffee.call("GET", f"/v1/members/{made.json['id']}").json
     assert read == made.json
     consent = {"purpose": "mail", "granted": True, "version": "2026-01"}
-    assert read["consents"] == [{**consent, "given_at": "2026-11-23T12:00:00Z"}]
+    assert read["consents"] == [{**consent, "given_at": "2026-11-23T12:00:00Z", "source": "shop"}]
     assert {name: read[name] for name in ADA if name != "consents"} == {
         name: value for name, value in ADA.items() if name != "consents"
     }

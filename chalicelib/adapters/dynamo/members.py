@@ -4,13 +4,15 @@ A member is `<program>#member#<id>`; a claim is `<program>#claim#<kind>#<mark>` 
 the member who has it.
 """
 
+from collections.abc import Sequence
+
 from chalicelib.adapters.dynamo.ledger import DynamoLedger
-from chalicelib.adapters.dynamo.records import Record, Records
+from chalicelib.adapters.dynamo.records import Record, Records, value_of
 from chalicelib.adapters.dynamo.transactions import Item
 from chalicelib.domain.ledger.entries import StoredEntry
-from chalicelib.domain.members.member import Claim, Member
+from chalicelib.domain.members.member import Claim, Consent, Member
 
-_MEMBER, _CLAIM = "member", "claim"
+_MEMBER, _CLAIM, _CONSENT = "member", "claim", "consent"
 
 
 class DynamoMembers:
@@ -20,11 +22,12 @@ class DynamoMembers:
         self._records = records
         self._ledger = ledger
 
-    def enrol(self, member: Member, first: StoredEntry) -> bool:
-        """The member, every claim and the first entry of the log, all or none."""
+    def enrol(self, member: Member, first: StoredEntry, said: Sequence[Consent] = ()) -> bool:
+        """The member, every claim, what he said and the first entry of the log, all or none."""
         record = self._member(member)
         claims = [self._records.new(self._claim(member, claim)) for claim in member.claims]
         parts = [self._records.new(record), *claims, self._ledger.part(first)]
+        parts += [self._records.put_part(self._consent(member, one)) for one in said]
         if self._records.transact(parts) is None:
             return True
         return self._records.holds(record)
@@ -35,14 +38,28 @@ class DynamoMembers:
     def claimed_by(self, program_id: str, claim: Claim) -> str | None:
         return self._records.read(_claim_key(program_id, claim), _CLAIM, str)
 
-    def replace(self, member: Member, was: Member) -> Claim | bool:
-        """Writes a changed member and moves its claims, all or none."""
+    def consents(self, program_id: str, member_id: str) -> list[Consent]:
+        found = self._records.under(_consent_key(program_id, member_id))
+        return [value_of(record, Consent) for record in found]
+
+    def forget(self, member: Member) -> bool:
+        """Consents first, for without the profile nobody would look for them again."""
+        key = _consent_key(member.program_id, member.id)
+        for record in self._records.under(key):
+            self._records.delete(key, record.sk)
+        parts = [self._records.removal_of(self._member(member))]
+        parts += [self._removal(member, claim) for claim in member.claims]
+        return self._records.transact(parts) is None
+
+    def replace(self, member: Member, was: Member, said: Sequence[Consent] = ()) -> Claim | bool:
+        """Writes a changed member, moves its claims and keeps what he said, all or none."""
         record = self._member(member)
         added = [claim for claim in member.claims if claim not in was.claims]
         dropped = [claim for claim in was.claims if claim not in member.claims]
         parts = [self._records.over(record, was.revision)]
         parts += [self._records.new(self._claim(member, claim)) for claim in added]
         parts += [self._removal(was, claim) for claim in dropped]
+        parts += [self._records.put_part(self._consent(member, one)) for one in said]
         failed = self._records.transact(parts)
         if failed is None or self._records.holds(record):
             return True
@@ -58,13 +75,20 @@ class DynamoMembers:
     def _claim(self, member: Member, claim: Claim) -> Record:
         return self._records.record(_claim_key(member.program_id, claim), _CLAIM, _CLAIM, member.id)
 
+    def _consent(self, member: Member, one: Consent) -> Record:
+        key = _consent_key(member.program_id, member.id)
+        return self._records.record(key, f"{one.given_at:015d}#{one.purpose}", _CONSENT, one)
+
     def _removal(self, member: Member, claim: Claim) -> Item:
-        claimed = self._claim(member, claim)
-        return self._records.removal(claimed.pk, claimed.sk, claimed.body)
+        return self._records.removal_of(self._claim(member, claim))
 
 
 def _member_key(program_id: str, member_id: str) -> str:
     return f"{program_id}#{_MEMBER}#{member_id}"
+
+
+def _consent_key(program_id: str, member_id: str) -> str:
+    return f"{program_id}#{_CONSENT}#{member_id}"
 
 
 def _claim_key(program_id: str, claim: Claim) -> str:

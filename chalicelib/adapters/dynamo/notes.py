@@ -18,6 +18,10 @@ class DynamoNotes:
     def of(self, key: LogKey, ref: str) -> str | None:
         return self._records.read(_key(key), ref, str)
 
+    def forget(self, key: LogKey) -> None:
+        for record in self._records.under(_key(key)):
+            self._records.delete(_key(key), record.sk)
+
 
 def _key(key: LogKey) -> str:
     return f"{key.program_id}#{_NOTE}#{key.member_id}"

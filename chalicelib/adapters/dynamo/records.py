@@ -72,6 +72,16 @@ class Records:
             except DoesNotExist:
                 return None
 
+    def newest_under(self, pk: str, before: str | None, limit: int) -> list[Record]:
+        """Records of one partition, last sort key first, from the one below `before` on."""
+        condition = self.model.sk < before if before is not None else None
+        with translated():
+            return list(
+                self.model.query(
+                    pk, condition, consistent_read=True, scan_index_forward=False, limit=limit
+                )
+            )
+
     def under(self, pk: str, prefix: str = "") -> list[Record]:
         """All records of one partition whose sort key starts so, read strongly."""
         condition = self.model.sk.startswith(prefix) if prefix else None
@@ -149,14 +159,18 @@ class Records:
         with translated():
             self.model(pk, sk).delete()
 
-    def removal(self, pk: str, sk: str, body: bytes) -> Item:
-        """The part of a transaction that removes a record if it still says `body`."""
+    def put_part(self, record: Record) -> Item:
+        """The part of a transaction that puts a record over whatever is there."""
+        return {"Put": {"TableName": self._table, "Item": record.serialize()}}
+
+    def removal_of(self, record: Record) -> Item:
+        """The part of a transaction that removes a record if it still is just this one."""
         return {
             "Delete": {
                 "TableName": self._table,
-                "Key": {"pk": {"S": pk}, "sk": {"S": sk}},
+                "Key": {"pk": {"S": record.pk}, "sk": {"S": record.sk}},
                 "ConditionExpression": "body = :body",
-                "ExpressionAttributeValues": {":body": {"B": body}},
+                "ExpressionAttributeValues": {":body": {"B": record.body}},
             }
         }
 

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from chalicelib.adapters.dynamo.audit import DynamoAudit
 from chalicelib.adapters.dynamo.counters import DynamoCounters
+from chalicelib.adapters.dynamo.dues import DynamoDues
 from chalicelib.adapters.dynamo.keys import DynamoKeys
 from chalicelib.adapters.dynamo.ledger import DynamoLedger
 from chalicelib.adapters.dynamo.members import DynamoMembers
+from chalicelib.adapters.dynamo.meter import install_meter
 from chalicelib.adapters.dynamo.notes import DynamoNotes
 from chalicelib.adapters.dynamo.orders import DynamoOrders
 from chalicelib.adapters.dynamo.passes import DynamoPasses
@@ -16,6 +19,7 @@ from chalicelib.domain.ports import Store
 
 def dynamo_store(client: Any, ledger_table: str, orders_table: str, records_table: str) -> Store:
     """The store on these tables. `client` is botocore's for DynamoDB (`adapters/aws.py`)."""
+    install_meter(client)
     ledger = DynamoLedger(client, ledger_table, records_table)
     records = Records(client, records_table)
     return Store(
@@ -26,5 +30,7 @@ def dynamo_store(client: Any, ledger_table: str, orders_table: str, records_tabl
         keys=DynamoKeys(records),
         passes=DynamoPasses(records),
         notes=DynamoNotes(records),
+        dues=DynamoDues(records),
+        audit=DynamoAudit(records),
         counters=DynamoCounters(records),
     )

@@ -9,16 +9,19 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from chalicelib.adapters.units import entry_size
+from chalicelib.domain.access.audit import AuditRow
 from chalicelib.domain.access.keys import ApiKey
 from chalicelib.domain.card import IssuedPass
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.entries import LogKey, StoredEntry
 from chalicelib.domain.ledger.refs import order_key
-from chalicelib.domain.members.member import Claim, Member
+from chalicelib.domain.members.member import Claim, Consent, Member
 from chalicelib.domain.orders import Order, without_free_text
-from chalicelib.domain.ports import OrderRecord, Parked, Registration, Store, Take, Wrote
+from chalicelib.domain.ports import DueRow, OrderRecord, Parked, Registration, Store, Take, Wrote
 from chalicelib.domain.program.program import ProgramHead, PublishedVersion
 from chalicelib.kernel.clock import Instant
+from chalicelib.kernel.meter import current
 
 _LOCK = threading.RLock()
 
@@ -28,25 +31,41 @@ class MemoryLedger:
 
     def __init__(self) -> None:
         self._logs: dict[LogKey, list[StoredEntry]] = {}
+        self._refs: dict[LogKey, list[tuple[str, int]]] = {}
         self._used: Counter[tuple[str, str]] = Counter()
 
-    def head(self, key: LogKey, *, strong: bool) -> Head | None:  # noqa: ARG002
+    def head(self, key: LogKey, *, strong: bool) -> Head | None:
         with _LOCK:
             log = self._logs.get(key)
+            current().count_read(entry_size(log[-1]) if log else 0, strong=strong)
             return Head.of(log[-1]) if log else None
 
     def story(self, key: LogKey, prefix: str) -> list[StoredEntry]:
+        """By the refs in their order, as the index has them."""
         with _LOCK:
-            return [one for one in self._logs.get(key, []) if one.ref.startswith(prefix)]
+            refs = self._refs.get(key, [])
+            found = []
+            for ref, version in refs[bisect_left(refs, (prefix, 0)) :]:
+                if not ref.startswith(prefix):
+                    break
+                found.append(self._logs[key][version - 1])
+            keys_only = sum(len(str(key)) + len(one.ref) + 30 for one in found)
+            current().count_read(keys_only, strong=True)
+            for one in found:
+                current().count_read(entry_size(one), strong=True)
+            return sorted(found, key=lambda one: one.version)
 
     def append(self, entry: StoredEntry) -> StoredEntry | None:
         with _LOCK:
             log = self._logs.setdefault(entry.key, [])
+            current().count_write(entry_size(entry))
             if entry.version <= len(log):
                 return log[entry.version - 1]
             if entry.version != len(log) + 1:
                 raise AssertionError("versions are dense")
             log.append(entry)
+            insort(self._refs.setdefault(entry.key, []), (entry.ref, entry.version))
+            current().count_write(0)  # the index
             return None
 
     def append_all(self, entries: Sequence[StoredEntry], takes: Sequence[Take] = ()) -> Wrote:
@@ -154,8 +173,9 @@ class MemoryMembers:
         self._ledger = ledger
         self._members: dict[tuple[str, str], Member] = {}
         self._claims: dict[tuple[str, Claim], str] = {}
+        self._said: dict[tuple[str, str], list[Consent]] = {}
 
-    def enrol(self, member: Member, first: StoredEntry) -> bool:
+    def enrol(self, member: Member, first: StoredEntry, said: Sequence[Consent] = ()) -> bool:
         key = (member.program_id, member.id)
         with _LOCK:
             if key in self._members:
@@ -166,8 +186,25 @@ class MemoryMembers:
             if self._ledger.append(first) is not None:
                 return False
             self._members[key] = member
+            self._said.setdefault(key, []).extend(said)
             for claim in member.claims:
                 self._claims[member.program_id, claim] = member.id
+            return True
+
+    def consents(self, program_id: str, member_id: str) -> list[Consent]:
+        with _LOCK:
+            said = self._said.get((program_id, member_id), [])
+            return sorted(said, key=lambda one: (one.given_at, one.purpose))
+
+    def forget(self, member: Member) -> bool:
+        key = (member.program_id, member.id)
+        with _LOCK:
+            self._said.pop(key, None)
+            if self._members.get(key) != member:
+                return False
+            del self._members[key]
+            for claim in member.claims:
+                self._claims.pop((member.program_id, claim), None)
             return True
 
     def get(self, program_id: str, member_id: str) -> Member | None:
@@ -178,14 +215,16 @@ class MemoryMembers:
         with _LOCK:
             return self._claims.get((program_id, claim))
 
-    def replace(self, member: Member, was: Member) -> Claim | bool:
+    def replace(self, member: Member, was: Member, said: Sequence[Consent] = ()) -> Claim | bool:
         key = (member.program_id, member.id)
         with _LOCK:
             for claim in member.claims:
                 if self._claims.get((member.program_id, claim), member.id) != member.id:
                     return claim
-            if self._members[key].revision != was.revision:
-                return self._members[key] == member
+            now = self._members.get(key)
+            if now is None or now.revision != was.revision:
+                return now == member
+            self._said.setdefault(key, []).extend(said)
             for claim in was.claims:
                 self._claims.pop((member.program_id, claim), None)
             for claim in member.claims:
@@ -349,6 +388,70 @@ class MemoryNotes:
         with _LOCK:
             return self._texts.get((key, ref))
 
+    def forget(self, key: LogKey) -> None:
+        with _LOCK:
+            for place in [one for one in self._texts if one[0] == key]:
+                del self._texts[place]
+
+
+class MemoryAudit:
+    """Rows by program, in their order."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, dict[str, AuditRow]] = {}
+
+    def put(self, row: AuditRow) -> None:
+        with _LOCK:
+            self._rows.setdefault(row.program_id, {})[f"{row.at:015d}#{row.id}"] = row
+
+    def of_program(
+        self, program_id: str, before: str | None, limit: int
+    ) -> tuple[list[AuditRow], str | None]:
+        with _LOCK:
+            rows = self._rows.get(program_id, {})
+            places = sorted((one for one in rows if before is None or one < before), reverse=True)
+            page = places[:limit]
+            return [rows[one] for one in page], page[-1] if len(page) == limit else None
+
+    def forget(self, program_id: str, member_id: str) -> None:
+        with _LOCK:
+            rows = self._rows.get(program_id, {})
+            for place, row in rows.items():
+                if row.member_id == member_id:
+                    rows[place] = replace(row, before=None, after=None)
+
+
+class MemoryDues:
+    """Rows by member."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, str], DueRow] = {}
+        self._swept: int | None = None
+
+    def of(self, program_id: str, member_id: str) -> DueRow | None:
+        with _LOCK:
+            return self._rows.get((program_id, member_id))
+
+    def put(self, program_id: str, member_id: str, row: DueRow | None) -> None:
+        with _LOCK:
+            self._rows.pop((program_id, member_id), None)
+            if row is not None:
+                self._rows[program_id, member_id] = row
+
+    def until(self, partition: str, now: Instant, limit: int) -> list[DueRow]:
+        with _LOCK:
+            mine = [row for row in self._rows.values() if row.partition == partition]
+            due = [row for row in mine if row.at <= now]
+            return sorted(due, key=lambda row: (row.at, row.member_id))[:limit]
+
+    def swept_until(self) -> int | None:
+        with _LOCK:
+            return self._swept
+
+    def mark_swept(self, day: int) -> None:
+        with _LOCK:
+            self._swept = day
+
 
 class MemoryCounters:
     """Counters; they never end here."""
@@ -373,5 +476,7 @@ def memory_store() -> Store:
         keys=MemoryKeys(),
         passes=MemoryPasses(),
         notes=MemoryNotes(),
+        dues=MemoryDues(),
+        audit=MemoryAudit(),
         counters=MemoryCounters(),
     )

@@ -44,6 +44,16 @@ class ApiKey:
     origins: tuple[str, ...] = ()  # web pages that may use a publishable key
     revoked_at: Instant | None = None
     revision: int = 1
+    scopes: tuple[str, ...] = ()  # of a secret key, `<resource>:read|write`; none: everything
+
+    def may(self, scope: str) -> bool:
+        """Whether the key's scopes allow this; who may write may read."""
+        resource, _, _ = scope.partition(":")
+        return not self.scopes or scope in self.scopes or f"{resource}:write" in self.scopes
+
+    def covers(self, scopes: tuple[str, ...]) -> bool:
+        """Whether a key with these scopes may do nothing that this one may not."""
+        return not self.scopes or (bool(scopes) and all(self.may(scope) for scope in scopes))
 
     def good_secrets(self, now: Instant) -> tuple[Secret, ...]:
         """The secrets that open something at `now`: none of a revoked key."""

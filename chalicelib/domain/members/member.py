@@ -6,20 +6,24 @@ also a claim: at most one member of a program may have it.
 
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from chalicelib.domain.errors import FieldError
 from chalicelib.kernel.clock import Instant
 
+TERMS, PRIVACY = "terms", "privacy"  # purposes under which accepted versions are kept
+
 
 @dataclass(frozen=True)
 class Consent:
-    """What a member allowed or forbade, for one purpose."""
+    """What a member allowed, forbade or withdrew, for one purpose."""
 
-    purpose: str
+    purpose: str  # marketing.email, marketing.sms, profiling, partner_sharing, ...
     granted: bool
-    version: str
+    version: str  # of the text that was shown
     given_at: Instant
+    source: str = ""  # where he said so: the shop's till, its page, the member's app
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Profile:
     attributes: dict[str, str | int | bool] = field(default_factory=dict)
     consents: tuple[Consent, ...] = ()
     terms_version: str | None = None
+    privacy_version: str | None = None
 
     @property
     def display_name(self) -> str | None:
@@ -63,6 +68,29 @@ class Member:
     joined_at: Instant
     revision: int = 1  # rises with every change of the profile
     merged_into: str | None = None  # the member who has the account now
+
+
+def with_consents(profile: Profile, given: Iterable[Consent]) -> Profile:
+    """The profile after these were given or withdrawn: of each purpose the newest counts."""
+    by_purpose = {one.purpose: one for one in profile.consents}
+    for one in given:
+        known = by_purpose.get(one.purpose)
+        if known is None or replace(one, given_at=known.given_at) != known:
+            by_purpose[one.purpose] = one
+    return replace(profile, consents=tuple(by_purpose.values()))
+
+
+def what_was_said(was: Profile | None, now: Profile, at: Instant, source: str) -> list[Consent]:
+    """The consents, and the terms accepted, that a change of the profile brought: its history."""
+    before = was.consents if was else ()
+    said = [one for one in now.consents if one not in before]
+    for purpose, old, new in (
+        (TERMS, was.terms_version if was else None, now.terms_version),
+        (PRIVACY, was.privacy_version if was else None, now.privacy_version),
+    ):
+        if new is not None and new != old:
+            said.append(Consent(purpose, True, new, at, source))
+    return said
 
 
 def identities(profile: Profile) -> dict[str, str]:

@@ -1,0 +1,145 @@
+"""What a member may ask for by law: to see everything, to be left alone, to be forgotten.
+
+GDPR (EU 2016/679): access and portability (Articles 15 and 20), restriction (18), erasure (17).
+"""
+
+from dataclasses import dataclass
+
+from chalicelib.domain.card import IssuedPass
+from chalicelib.domain.errors import Contended, Refusal
+from chalicelib.domain.ledger.account import Head
+from chalicelib.domain.ledger.commands import ChangeStanding, Void
+from chalicelib.domain.ledger.entries import LogKey, Standing
+from chalicelib.domain.ledger.standing import ERASED, IS_ERASED, RESTRICTED, UNRESTRICTED
+from chalicelib.domain.members.member import Consent, Member
+from chalicelib.domain.ports import OrderRecord, Registration
+from chalicelib.domain.program.program import Program
+from chalicelib.kernel.clock import Instant
+from chalicelib.services.appending import NOT_FOUND, TRIES, append, strong_head
+from chalicelib.services.context import Context, Here
+from chalicelib.services.members import NO_PROGRAM
+
+PAGE = 100
+
+
+@dataclass(frozen=True)
+class Held:
+    """Everything that is kept of one person beside the ledger itself: of each of his members."""
+
+    head: Head
+    profiles: list[Member]
+    consents: list[Consent]
+    passes: list[IssuedPass]
+    devices: list[Registration]
+
+
+def export(context: Context, here: Here, member_id: str) -> Held | Refusal:
+    """What is held of a member, and of those who were merged into him."""
+    head = strong_head(context, LogKey(here.program_id, member_id))
+    if head is None:
+        return NOT_FOUND
+    store, program_id = context.store, here.program_id
+    ids = (head.key.member_id, *head.snapshot.merged)
+    found = (store.members.get(program_id, one) for one in ids)
+    phones = store.passes.registrations_of_member
+    issued = (store.passes.issued(program_id, one) for one in ids)
+    return Held(
+        head=head,
+        profiles=[one for one in found if one is not None],
+        consents=[said for one in ids for said in store.members.consents(program_id, one)],
+        passes=[one for one in issued if one is not None],
+        devices=[phone for one in ids for phone in phones(program_id, one)],
+    )
+
+
+def orders_of(
+    context: Context, here: Here, member_id: str, after: str | None
+) -> tuple[list[OrderRecord], str | None]:
+    """A page of a member's orders, and where to go on."""
+    return context.store.orders.of_member(here.program_id, member_id, after, PAGE)
+
+
+def restrict(context: Context, here: Here, member_id: str, restricted: bool) -> Head | Refusal:
+    """Stops all new use of a member's data and points, or allows it again."""
+    wanted = Standing.RESTRICTED if restricted else Standing.OPEN
+    event = RESTRICTED if restricted else UNRESTRICTED
+    return _stand(context, here, member_id, wanted, event)
+
+
+def erase(context: Context, here: Here, member_id: str) -> Head | Refusal:
+    """Forgets a person, for ever; what he owned is forfeited, his chain of entries stays.
+
+    The tombstone comes first, so that nothing new comes in. Whatever was cut off half way is
+    finished by the same call again: the profile, which says whose the rest is, goes last. A pass
+    in Google Wallet is emptied by the wallet queue, which sees the tombstone.
+    """
+    voided = _void_reservations(context, here, member_id)
+    if isinstance(voided, Refusal):
+        return voided
+    head = _stand(context, here, member_id, Standing.ERASED, ERASED)
+    if isinstance(head, Refusal):
+        return head
+    for one in (*head.snapshot.merged, head.key.member_id):
+        _forget(context, LogKey(here.program_id, one))
+    return head
+
+
+def _stand(
+    context: Context, here: Here, member_id: str, wanted: Standing, event: str
+) -> Head | Refusal:
+    program = context.catalog.in_force(here.program, here.now)
+    if program is None:
+        return NO_PROGRAM
+    key = LogKey(here.program_id, member_id)
+    for attempt in range(TRIES):
+        head = strong_head(context, key)
+        if head is None:
+            return NOT_FOUND
+        if head.snapshot.standing == wanted:
+            return head
+        if head.snapshot.standing == Standing.ERASED:
+            return IS_ERASED
+        command = ChangeStanding(event, head.version + 1)
+        done = append(context, head.key, command, program, here.now, head=head)
+        if isinstance(done, Refusal):
+            return done
+        context.pause.before(attempt)
+    raise Contended(f"{TRIES} writers were faster")
+
+
+def _void_reservations(context: Context, here: Here, member_id: str) -> Refusal | None:
+    """Ends what is open, so that a reserved reward goes back to its stock."""
+    head = strong_head(context, LogKey(here.program_id, member_id))
+    program = context.catalog.in_force(here.program, here.now)
+    if head is None or program is None:
+        return NOT_FOUND if head is None else NO_PROGRAM
+    for hold in head.snapshot.holds:
+        _void(context, head.key, hold.number, program, here.now)
+    return None
+
+
+def _void(context: Context, key: LogKey, number: int, program: Program, now: Instant) -> None:
+    append(context, key, Void(f"{key.member_id}.{number}"), program, now, lambda _: number)
+
+
+def _forget(context: Context, key: LogKey) -> None:
+    store = context.store
+    after: str | None = None
+    while True:
+        records, after = store.orders.of_member(key.program_id, key.member_id, after, PAGE)
+        for record in records:
+            store.orders.forget_customer(record)
+        if after is None:
+            break
+    store.notes.forget(key)
+    store.audit.forget(key.program_id, key.member_id)
+    issued = store.passes.issued(key.program_id, key.member_id)
+    for one in store.passes.registrations_of_member(key.program_id, key.member_id):
+        store.passes.unregister(key.program_id, key.member_id, one.device_id)
+    if issued is not None and not issued.google:
+        store.passes.forget(key.program_id, key.member_id)
+    for _ in range(TRIES):
+        member = store.members.get(key.program_id, key.member_id)
+        if member is None or store.members.forget(member):
+            return
+    raise Contended("the member was changed again and again")
