@@ -4,7 +4,8 @@
 
 Every push is a line in `pushes.jsonl`. A device token may ask for trouble by how it starts: `gone-`
 is answered 410, `bad-` 400, `busy-` 429, `down-` 503, `forbidden-` 403, `reset-` resets the stream,
-`drop-` the connection, and `away-` says GOAWAY before it is looked at.
+`drop-` the connection, and `away-` says GOAWAY before it is looked at. `narrow-` and `shut-` leave
+new streams a window of one byte: until we agreed to that, or for as long as the connection lives.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from typing import Any
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-from h2.events import DataReceived, RequestReceived, StreamEnded
+from h2.events import DataReceived, RequestReceived, SettingsAcknowledged, StreamEnded
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 
@@ -116,6 +117,7 @@ class _Conversation:
         self._service = service
         self._socket = connected
         self._requests: dict[int, tuple[dict[str, str], bytearray]] = {}
+        self._is_narrow = False
         self._http2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
         limits = {SettingCodes.MAX_CONCURRENT_STREAMS: streams}
         self._http2.local_settings = Settings(client=False, initial_values=limits)
@@ -135,6 +137,9 @@ class _Conversation:
                     self._http2.acknowledge_received_data(length, event.stream_id)
                 elif isinstance(event, StreamEnded):
                     ended.append(event.stream_id)
+                elif isinstance(event, SettingsAcknowledged) and self._is_narrow:
+                    self._is_narrow = False
+                    self._http2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 65_535})
             for stream in ended:
                 self._answer(stream)
             self._socket.sendall(self._http2.data_to_send())
@@ -154,6 +159,9 @@ class _Conversation:
         if trouble == "reset":
             self._http2.reset_stream(stream, ErrorCodes.INTERNAL_ERROR)
             return
+        if trouble in ("narrow", "shut"):
+            self._is_narrow = trouble == "narrow"
+            self._http2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 1})
         status, answer = _ANSWERS.get(trouble, (200, {}))
         self._http2.send_headers(stream, [(":status", str(status))], end_stream=not answer)
         if answer:

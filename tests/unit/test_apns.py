@@ -1,7 +1,9 @@
 """Our client of Apple's push service, against a stand-in that speaks the protocol."""
 
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,19 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.ports import PushOutcome
 from local.apns import GONE_SINCE, PushService
 from local.certificates import PASS_TYPE_ID, Certificates
+
+
+@pytest.fixture
+def strict_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets both sides look at the other's certificate as Python 3.13 and later do."""
+    make_context = ssl.create_default_context
+
+    def strict(*args: Any, **named: Any) -> ssl.SSLContext:
+        context = make_context(*args, **named)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", strict)
 
 
 @pytest.fixture
@@ -27,7 +42,7 @@ def client(service: PushService, certificates: Certificates) -> Iterator[ApnsCli
         client._connection.close()
 
 
-def make_client(port: int, certificates: Certificates) -> ApnsClient:
+def make_client(port: int, certificates: Certificates, timeout_seconds: float = 5) -> ApnsClient:
     return ApnsClient(
         "localhost",
         port,
@@ -35,7 +50,7 @@ def make_client(port: int, certificates: Certificates) -> ApnsClient:
         certificates.pass_key.encode(),
         PASS_TYPE_ID,
         certificates.apns_authority.encode(),
-        timeout_seconds=5,
+        timeout_seconds=timeout_seconds,
     )
 
 
@@ -100,6 +115,31 @@ def test_what_goaway_left_is_sent_again_once(service: PushService, client: ApnsC
     assert sorted(one["token"] for one in service.stats.pushes) == ["a", "away-1", "b"]
 
 
+def test_a_window_that_shrinks_below_what_was_sent_is_waited_for(
+    service: PushService, client: ApnsClient
+) -> None:
+    tokens = ["narrow-1", *(f"{number:064x}" for number in range(120))]
+    results = client.push(tokens)
+    assert [(one.token, one.outcome) for one in results] == [
+        (token, PushOutcome.SENT) for token in tokens
+    ]
+    assert sorted(one["token"] for one in service.stats.pushes) == sorted(tokens)
+    assert service.stats.connections == 1
+
+
+def test_a_window_that_stays_shut_is_left_for_a_new_connection_once(
+    service: PushService, certificates: Certificates
+) -> None:
+    client = make_client(service.port, certificates, timeout_seconds=1)
+    # 50 streams at a time: each fifty begins with one that shuts the window for the rest.
+    tokens = [f"{number:064x}" for number in range(150)]
+    tokens[0], tokens[50] = "shut-1", "shut-2"
+    results = client.push(tokens)
+    assert [one.outcome for one in results] == [PushOutcome.SENT] * 100 + [PushOutcome.RETRY] * 50
+    assert {one.reason for one in results[100:]} == {"not sent"}
+    assert service.stats.connections == 2
+
+
 def test_a_connection_that_was_closed_between_two_batches_is_opened_anew(
     service: PushService, client: ApnsClient
 ) -> None:
@@ -129,6 +169,11 @@ def test_a_service_we_do_not_trust_is_told_nothing(
     with pytest.raises(Unavailable):
         client.push(["a"])
     assert service.stats.pushes == []
+
+
+@pytest.mark.usefixtures("strict_tls")
+def test_the_stand_in_certificates_are_good_enough_for_later_pythons(client: ApnsClient) -> None:
+    assert client.push(["a"])[0].outcome is PushOutcome.SENT
 
 
 def test_nothing_to_push_opens_no_connection(service: PushService, client: ApnsClient) -> None:

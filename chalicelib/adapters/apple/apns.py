@@ -162,8 +162,9 @@ class _Connection:
         self._unsent = []
         try:
             while (waiting and not self.closing) or self._open:
-                while waiting and not self.closing and len(self._open) < self._most_streams():
-                    self._start(*waiting.popleft())
+                while waiting and not self.closing and self._has_room():
+                    self._start(*waiting[0])
+                    waiting.popleft()  # only now: what could not be started is still unsent
                 self._turn(results)
         except (OSError, ProtocolError):
             self.closing = True
@@ -191,8 +192,15 @@ class _Connection:
         finally:
             self._socket.close()
 
-    def _most_streams(self) -> int:
-        return min(MOST_STREAMS, self._http2.remote_settings.max_concurrent_streams)
+    def _has_room(self) -> bool:
+        """Whether the service lets us open a stream now, and write a whole push to it.
+
+        It may shrink both limits at any time; then we wait until it widens them.
+        """
+        settings = self._http2.remote_settings
+        window = min(settings.initial_window_size, self._http2.outbound_flow_control_window)
+        most_streams = min(MOST_STREAMS, settings.max_concurrent_streams)
+        return len(self._open) < most_streams and window >= len(PAYLOAD)
 
     def _start(self, index: int, token: str) -> None:
         stream = self._http2.get_next_available_stream_id()
