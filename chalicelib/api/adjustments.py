@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from chalicelib.api.endpoints import SHOP, Answer, Call, Resource
+from chalicelib.api.endpoints import SHOP, Answer, Call, Resource, Told
 from chalicelib.api.shapes import CurrencyName, Day, ShortText, day_of
 from chalicelib.api.views import BalanceView, EffectView, EntryPointer, appended_fields
 from chalicelib.domain.errors import FieldError, Refusal
@@ -51,6 +51,7 @@ class AdjustmentView(msgspec.Struct, frozen=True):
     status=HTTPStatus.CREATED,
     keyed=True,
     key_required=True,
+    audited=True,
 )
 def adjust(call: Call, member_id: str) -> Answer | Refusal:
     """Give or take points by hand.
@@ -77,7 +78,8 @@ def adjust(call: Call, member_id: str) -> Answer | Refusal:
     view = AdjustmentView(
         member_id=member_id, **appended_fields(call.context.catalog, call.here, appended)
     )
-    return Answer(view, replayed=appended.replayed)
+    done = {**msgspec.to_builtins(request), "version": view.entry.version}
+    return Answer(view, replayed=appended.replayed, told=Told(member_id, None, done))
 
 
 def _refuse(field: str, reason: str) -> Refusal:

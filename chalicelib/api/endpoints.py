@@ -41,6 +41,8 @@ _UNAUTHORIZED = Refusal("unauthorized", "a valid key or token is needed")
 _FORBIDDEN = Refusal("forbidden", "this caller may not do that")
 _NOT_FOUND = Refusal("not_found", "there is no such thing")
 
+_SCOPES: set[str] = set()  # of every declared route that a secret key may call
+
 T = TypeVar("T")
 
 
@@ -164,6 +166,8 @@ class Resource(Blueprint):
                 **options,
             )
             self.routes.append(route)
+            if callers & SHOP:
+                _SCOPES.add(route.scope)
 
             def view(**path_parameters: str) -> Response:
                 return serve(route, self.current_request, path_parameters)
@@ -178,6 +182,11 @@ class Resource(Blueprint):
             return handler
 
         return declare
+
+
+def known_scopes() -> frozenset[str]:
+    """The scopes that a secret key can be bound to."""
+    return frozenset(_SCOPES)
 
 
 def serve(route: Route, request: Request, path_parameters: dict[str, str]) -> Response:

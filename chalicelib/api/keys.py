@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from chalicelib.api.endpoints import SHOP, Answer, Call, Resource
+from chalicelib.api.endpoints import SHOP, Answer, Call, Resource, Told, known_scopes
 from chalicelib.api.paging import PageQuery, cursor_to, place_of
 from chalicelib.api.shapes import MomentText, Name, Source
 from chalicelib.domain.access.keys import ApiKey, KeyKind
@@ -20,19 +20,22 @@ from chalicelib.services.keys import Issued, KeyRequest
 resource = Resource(__name__, "keys")
 
 Origin = Annotated[str, Meta(pattern=whole(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?"), max_length=200)]
+Scope = Annotated[str, Meta(pattern=whole(r"[a-z]{1,40}:(read|write)"))]
 
 
 class CreateKeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A `secret` key for servers, a `publishable` one for pages and apps, a `webhook` for a store.
 
     A webhook key names the `source` of the orders that it may send; a publishable key may be
-    bound to the `origins` of web pages.
+    bound to the `origins` of web pages, a secret key to `scopes`: `orders:write`, `entries:read`,
+    ... Without scopes it may do everything; who may write may read.
     """
 
     kind: Literal["secret", "publishable", "webhook"]
     name: Name
     source: Source | None = None
     origins: Annotated[tuple[Origin, ...], Meta(max_length=20)] = ()
+    scopes: Annotated[tuple[Scope, ...], Meta(max_length=50)] = ()
 
 
 class RotateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,6 +53,7 @@ class KeyView(msgspec.Struct, frozen=True):
     generation: int
     source: str | None
     origins: list[str]
+    scopes: list[str]
     created_at: MomentText
     revoked_at: MomentText | None
     webhook_path: str | None
@@ -71,18 +75,22 @@ class KeysView(msgspec.Struct, frozen=True):
     answer=KeyView,
     status=HTTPStatus.CREATED,
     keyed=True,
+    audited=True,
 )
 def create(call: Call) -> Answer | Refusal:
     """Create a key.
 
-    With an Idempotency-Key the same request again answers the same key, without its secret.
+    With an Idempotency-Key the same request again answers the same key, without its secret. A key
+    with scopes can only make keys that may do no more than itself.
     """
     request: CreateKeyRequest = call.body
     errors = _check(request)
     if errors:
         return Refusal("invalid_request", "there is no such key", tuple(errors))
-    asked = KeyRequest(KeyKind(request.kind), request.name, request.source, request.origins)
-    issued = keys.create_key(call.context, call.here, asked, call.idempotency_key)
+    asked = KeyRequest(
+        KeyKind(request.kind), request.name, request.source, request.origins, request.scopes
+    )
+    issued = keys.create_key(call.context, call.here, asked, call.idempotency_key, _key(call))
     return _answer(issued)
 
 
@@ -99,18 +107,24 @@ def list_keys(call: Call) -> KeysView | Refusal:
 
 
 @resource.endpoint(
-    "POST", "/v1/keys/{key_id}/rotate", callers=SHOP, body=RotateRequest, answer=KeyView
+    "POST",
+    "/v1/keys/{key_id}/rotate",
+    callers=SHOP,
+    body=RotateRequest,
+    answer=KeyView,
+    audited=True,
 )
 def rotate(call: Call, key_id: str) -> Answer | Refusal:
     """Rotate a key: a new secret, and the old one stays good for a day."""
-    return _answer(keys.rotate_key(call.context, call.here, key_id, call.body.generation))
+    generation = call.body.generation
+    return _answer(keys.rotate_key(call.context, call.here, _key(call), key_id, generation))
 
 
-@resource.endpoint("POST", "/v1/keys/{key_id}/revoke", callers=SHOP, answer=KeyView)
-def revoke(call: Call, key_id: str) -> KeyView | Refusal:
+@resource.endpoint("POST", "/v1/keys/{key_id}/revoke", callers=SHOP, answer=KeyView, audited=True)
+def revoke(call: Call, key_id: str) -> Answer | Refusal:
     """Revoke a key, for ever. It may still be taken for a minute."""
     key = keys.revoke_key(call.context, call.here, key_id)
-    return key if isinstance(key, Refusal) else _view(key)
+    return key if isinstance(key, Refusal) else _answer(Issued(key, None), replayed=False)
 
 
 def _check(request: CreateKeyRequest) -> list[FieldError]:
@@ -121,14 +135,26 @@ def _check(request: CreateKeyRequest) -> list[FieldError]:
         errors.append(FieldError("source", "is a reserved name"))
     if request.origins and request.kind != "publishable":
         errors.append(FieldError("origins", "belong to a publishable key"))
+    if request.scopes and request.kind != "secret":
+        errors.append(FieldError("scopes", "belong to a secret key"))
+    unknown = [scope for scope in request.scopes if scope not in known_scopes()]
+    errors += [FieldError("scopes", f"{scope} is not a scope") for scope in unknown]
     return errors
 
 
-def _answer(issued: Issued | Refusal) -> Answer | Refusal:
+def _key(call: Call) -> ApiKey:
+    """The secret key that calls."""
+    key = call.caller.key if call.caller else None
+    assert key is not None  # noqa: S101 (who calls a route of the shop's has one)
+    return key
+
+
+def _answer(issued: Issued | Refusal, *, replayed: bool | None = None) -> Answer | Refusal:
     if isinstance(issued, Refusal):
         return issued
-    view = _view(issued.key, issued.secret)
-    return Answer(view, replayed=issued.secret is None)
+    told = Told(None, None, msgspec.to_builtins(_view(issued.key)))
+    again = issued.secret is None if replayed is None else replayed
+    return Answer(_view(issued.key, issued.secret), replayed=again, told=told)
 
 
 def _view(key: ApiKey, secret: str | None = None) -> KeyView:
@@ -139,6 +165,7 @@ def _view(key: ApiKey, secret: str | None = None) -> KeyView:
         generation=key.secrets[0].generation,
         source=key.source,
         origins=list(key.origins),
+        scopes=list(key.scopes),
         created_at=to_rfc3339(key.created_at),
         revoked_at=to_rfc3339(key.revoked_at) if key.revoked_at else None,
         webhook_path=f"/v1/webhooks/orders/{key.source}" if key.source else None,

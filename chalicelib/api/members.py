@@ -20,7 +20,6 @@ from chalicelib.api.shapes import (
     Day,
     Identifier,
     Moment,
-    MomentText,
     Name,
     ShortText,
     day_of,
@@ -40,9 +39,9 @@ from chalicelib.api.views import (
 from chalicelib.domain.access.callers import Role
 from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.members.member import Consent, Profile
-from chalicelib.kernel.clock import from_datetime, to_rfc3339
+from chalicelib.kernel.clock import from_datetime
 from chalicelib.kernel.patterns import whole
-from chalicelib.services import access, accounts, members, transfers
+from chalicelib.services import accounts, members, transfers
 
 resource = Resource(__name__, "members")
 
@@ -130,13 +129,6 @@ class AcceptedView(msgspec.Struct, frozen=True):
     """All that a publishable key learns, whether the member was new or not."""
 
     status: str
-
-
-class TokenView(msgspec.Struct, frozen=True):
-    """A member token, for the `Authorization: Bearer` header of the member's app."""
-
-    token: str
-    expires_at: MomentText
 
 
 class AccountQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -280,24 +272,6 @@ def merge(call: Call, member_id: str) -> Answer | Refusal:
         replayed=appended.replayed,
         told=Told(member_id, None, {"merged": merged_id, "version": view.entry.version}),
     )
-
-
-@resource.endpoint(
-    "POST",
-    "/v1/members/{member_id}/tokens",
-    callers=SHOP,
-    answer=TokenView,
-    status=HTTPStatus.CREATED,
-)
-def mint_token(call: Call, member_id: str) -> TokenView | Refusal:
-    """Mint a member token.
-
-    Good for one hour, for this member only. The shop's server hands it to the member's app.
-    """
-    token = access.mint_token(call.context, call.here, member_id)
-    if isinstance(token, Refusal):
-        return token
-    return TokenView(token.text, to_rfc3339(token.expires_at))
 
 
 @resource.endpoint("GET", "/v1/me", callers=frozenset({Role.MEMBER}), answer=MeView)

@@ -5,7 +5,15 @@ from http import HTTPStatus
 
 import msgspec
 
-from chalicelib.api.endpoints import EVERYBODY_KNOWN, JSON, SHOP, Answer, Call, Resource
+from chalicelib.api.endpoints import (
+    EVERYBODY_KNOWN,
+    JSON,
+    SHOP,
+    Answer,
+    Call,
+    Resource,
+    Told,
+)
 from chalicelib.api.paging import PageQuery, cursor_to, place_of
 from chalicelib.api.shapes import Moment, MomentText
 from chalicelib.domain.errors import Refusal
@@ -92,6 +100,7 @@ class TestClockView(msgspec.Struct, frozen=True):
     body_schema=ProgramDocument,
     answer=ProgramView,
     status=HTTPStatus.CREATED,
+    audited=True,
 )
 def publish(call: Call) -> Answer | Refusal:
     """Publish a program document as the next version.
@@ -111,7 +120,9 @@ def publish(call: Call) -> Answer | Refusal:
     if isinstance(outcome, Refusal):
         errors = (replace(one, line=document.line_of(one.field)) for one in outcome.errors)
         return replace(outcome, errors=tuple(errors))
-    return Answer(_view(call, outcome.version), replayed=outcome.replayed)
+    number = outcome.version.version
+    told = Told(None, {"version": number - 1}, {"version": number})
+    return Answer(_view(call, outcome.version), replayed=outcome.replayed, told=told)
 
 
 @resource.endpoint("GET", "/v1/programs", callers=SHOP, query=PageQuery, answer=VersionsView)
@@ -154,9 +165,14 @@ def read_version(call: Call, version: str) -> ProgramView | Refusal:
 
 
 @resource.endpoint(
-    "PUT", "/v1/test_clock", callers=SHOP, body=TestClockRequest, answer=TestClockView
+    "PUT",
+    "/v1/test_clock",
+    callers=SHOP,
+    body=TestClockRequest,
+    answer=TestClockView,
+    audited=True,
 )
-def set_test_clock(call: Call) -> TestClockView | Refusal:
+def set_test_clock(call: Call) -> Answer | Refusal:
     """Set the clock of a test program.
 
     It stands still until it is set again, and only goes forward. What is due by then is written
@@ -169,7 +185,8 @@ def set_test_clock(call: Call) -> TestClockView | Refusal:
     if isinstance(head, Refusal):
         return head
     sweep_test_program(call.context, Here(head, now))
-    return TestClockView(to_rfc3339(now))
+    told = Told(None, {"now": to_rfc3339(call.here.now)}, {"now": to_rfc3339(now)})
+    return Answer(TestClockView(to_rfc3339(now)), told=told)
 
 
 def _view(call: Call, version: PublishedVersion) -> ProgramView:

@@ -2,6 +2,8 @@
 
 from chalicelib.api import (
     adjustments,
+    audit,
+    consents,
     entries,
     keys,
     members,
@@ -11,13 +13,18 @@ from chalicelib.api import (
     programs,
     redemptions,
     reservations,
+    rights,
     system,
+    tokens,
     transfers,
     webhooks,
 )
 
 RESOURCES = (
     members.resource,
+    consents.resource,
+    rights.resource,
+    tokens.resource,
     entries.resource,
     orders.resource,
     redemptions.resource,
@@ -26,6 +33,7 @@ RESOURCES = (
     transfers.resource,
     programs.resource,
     keys.resource,
+    audit.resource,
     webhooks.resource,
     passes.resource,
     passkit.resource,

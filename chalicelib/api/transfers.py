@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from chalicelib.api.endpoints import SHOP, Answer, Call, Resource
+from chalicelib.api.endpoints import SHOP, Answer, Call, Resource, Told
 from chalicelib.api.shapes import CurrencyName, Identifier, PositiveAmount, ShortText
 from chalicelib.api.views import BalanceView, EffectView, EntryPointer, appended_fields
 from chalicelib.domain.errors import Refusal
@@ -42,6 +42,7 @@ class TransferView(msgspec.Struct, frozen=True):
     status=HTTPStatus.CREATED,
     keyed=True,
     key_required=True,
+    audited=True,
 )
 def transfer(call: Call, member_id: str) -> Answer | Refusal:
     """Transfer points to another member: both accounts change, or none.
@@ -60,4 +61,5 @@ def transfer(call: Call, member_id: str) -> Answer | Refusal:
         to_member_id=request.to_member_id,
         **appended_fields(call.context.catalog, call.here, appended),
     )
-    return Answer(view, replayed=appended.replayed)
+    done = {**msgspec.to_builtins(request), "version": view.entry.version}
+    return Answer(view, replayed=appended.replayed, told=Told(member_id, None, done))

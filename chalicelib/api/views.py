@@ -9,7 +9,7 @@ import msgspec
 from chalicelib.api.shapes import MomentText
 from chalicelib.domain.earning.rule import EarnRule
 from chalicelib.domain.ledger.account import Head, balance_of, currencies_of
-from chalicelib.domain.ledger.entries import NEVER, Effect, Entry, Kind, Snapshot, State
+from chalicelib.domain.ledger.entries import NEVER, Effect, Entry, Kind, Snapshot, Standing, State
 from chalicelib.domain.ledger.time import settled
 from chalicelib.domain.members.member import Consent, Member
 from chalicelib.domain.program.program import Program
@@ -109,10 +109,14 @@ class StampsView(msgspec.Struct, frozen=True):
 
 
 class AccountView(msgspec.Struct, frozen=True):
-    """What a member has now. `version` is that of the newest entry."""
+    """What a member has now. `version` is that of the newest entry.
+
+    `standing` is `open`, `restricted`, `closed` (merged into another) or `erased`.
+    """
 
     member_id: str
     version: int
+    standing: str
     balances: dict[str, AccountBalanceView]
     stamps: dict[str, StampsView]
 
@@ -172,7 +176,8 @@ def account_view(program: Program, member_id: str, version: int, snapshot: Snaps
         for currency in program.currencies
         if currency.goal is not None
     }
-    return AccountView(member_id, version, balances, stamps)
+    standing = Standing(snapshot.standing).name.lower()
+    return AccountView(member_id, version, standing, balances, stamps)
 
 
 def _expiring(program: Program, snapshot: Snapshot, currency: int) -> list[ExpiringView]:

@@ -305,6 +305,9 @@ class Audit(Protocol):
     ) -> tuple[list[AuditRow], str | None]:
         """Newest first, and where to go on below; None at the end."""
 
+    def of_member(self, program_id: str, member_id: str) -> list[AuditRow]:
+        """The rows that tell of a member, oldest first."""
+
     def forget(self, program_id: str, member_id: str) -> None:
         """Takes out what the rows say of a member; that something was done stays."""
 

@@ -16,5 +16,5 @@ def adjust(context: Context, here: Here, member_id: str, command: Adjust) -> App
     key = LogKey(here.program_id, member_id)
     appended = append(context, key, command, program, here.now)
     if not isinstance(appended, Refusal):
-        context.store.notes.put(key, command.ref, command.reason)
+        context.store.notes.put(appended.stored.key, command.ref, command.reason)
     return appended

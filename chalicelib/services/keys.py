@@ -13,6 +13,7 @@ from chalicelib.services.context import Context, Here
 
 TRIES = 5
 NOT_FOUND = Refusal("key_not_found", "there is no such key")
+TOO_MUCH = Refusal("forbidden", "a key cannot hand out what it may not do itself")
 _PREFIXES = {KeyKind.SECRET: "rk", KeyKind.PUBLISHABLE: "pk"}
 
 
@@ -32,12 +33,22 @@ class KeyRequest:
     name: str
     source: str | None = None  # of a webhook key
     origins: tuple[str, ...] = ()  # of a publishable key
+    scopes: tuple[str, ...] = ()  # of a secret key; none: everything
 
 
 def create_key(
-    context: Context, here: Here, request: KeyRequest, idempotency_key: str | None
+    context: Context,
+    here: Here,
+    request: KeyRequest,
+    idempotency_key: str | None,
+    by: ApiKey | None = None,
 ) -> Issued | Refusal:
-    """Makes a key. The same request with the same Idempotency-Key is answered without a secret."""
+    """Makes a key. The same request with the same Idempotency-Key is answered without a secret.
+
+    `by` is the key that asks, None for the operator: it cannot hand out more than it may do.
+    """
+    if by is not None and not by.covers(request.kind, request.scopes):
+        return TOO_MUCH
     key_id = (
         context.ids.new("key")
         if idempotency_key is None
@@ -53,6 +64,7 @@ def create_key(
         created_at=context.clock.now(),
         source=request.source,
         origins=request.origins,
+        scopes=request.scopes,
     )
     if context.store.keys.create(key):
         return Issued(key, secret)
@@ -62,7 +74,9 @@ def create_key(
     return Issued(known, None)
 
 
-def rotate_key(context: Context, here: Here, key_id: str, generation: int) -> Issued | Refusal:
+def rotate_key(
+    context: Context, here: Here, by: ApiKey, key_id: str, generation: int
+) -> Issued | Refusal:
     """Makes the next secret of a key; the one of `generation` stays good for a day.
 
     Asked again for a generation that was rotated already, it answers without a secret.
@@ -71,6 +85,8 @@ def rotate_key(context: Context, here: Here, key_id: str, generation: int) -> Is
         was = _own(context, here, key_id)
         if isinstance(was, Refusal):
             return was
+        if not by.covers(was.kind, was.scopes):
+            return TOO_MUCH
         if was.revoked_at is not None:
             return Refusal("key_revoked", "a revoked key stays revoked")
         newest = was.secrets[0].generation
@@ -117,7 +133,7 @@ def _own(context: Context, here: Here, key_id: str) -> ApiKey | Refusal:
 
 
 def _request_of(key: ApiKey) -> KeyRequest:
-    return KeyRequest(key.kind, key.name, key.source, key.origins)
+    return KeyRequest(key.kind, key.name, key.source, key.origins, key.scopes)
 
 
 def _new_secret(

@@ -5,8 +5,9 @@ GDPR (EU 2016/679): access and portability (Articles 15 and 20), restriction (18
 
 from dataclasses import dataclass
 
+from chalicelib.domain.access.audit import AuditRow
 from chalicelib.domain.card import IssuedPass
-from chalicelib.domain.errors import Contended, Refusal
+from chalicelib.domain.errors import Contended, Corrupt, Refusal
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.commands import ChangeStanding, Void
 from chalicelib.domain.ledger.entries import LogKey, Standing
@@ -15,6 +16,7 @@ from chalicelib.domain.members.member import Consent, Member
 from chalicelib.domain.ports import OrderRecord, Registration
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import Instant
+from chalicelib.services.accounts import Row, entries
 from chalicelib.services.appending import NOT_FOUND, TRIES, append, strong_head
 from chalicelib.services.context import Context, Here
 from chalicelib.services.members import NO_PROGRAM
@@ -24,17 +26,31 @@ PAGE = 100
 
 @dataclass(frozen=True)
 class Held:
-    """Everything that is kept of one person beside the ledger itself: of each of his members."""
+    """What is kept of one person: of the member, and of each who was merged into him."""
 
     head: Head
     profiles: list[Member]
     consents: list[Consent]
     passes: list[IssuedPass]
     devices: list[Registration]
+    operations: list[AuditRow]
+
+    @property
+    def member_ids(self) -> tuple[str, ...]:
+        return (self.head.key.member_id, *self.head.snapshot.merged)
+
+
+@dataclass(frozen=True)
+class Pages:
+    """A part of what is long: the orders and the entries of each of the members in turn."""
+
+    orders: list[OrderRecord]
+    rows: list[Row]
+    following: str | None  # where to go on
 
 
 def export(context: Context, here: Here, member_id: str) -> Held | Refusal:
-    """What is held of a member, and of those who were merged into him."""
+    """What is held of a member, beside his orders and entries."""
     head = strong_head(context, LogKey(here.program_id, member_id))
     if head is None:
         return NOT_FOUND
@@ -49,14 +65,33 @@ def export(context: Context, here: Here, member_id: str) -> Held | Refusal:
         consents=[said for one in ids for said in store.members.consents(program_id, one)],
         passes=[one for one in issued if one is not None],
         devices=[phone for one in ids for phone in phones(program_id, one)],
+        operations=[row for one in ids for row in store.audit.of_member(program_id, one)],
     )
 
 
-def orders_of(
-    context: Context, here: Here, member_id: str, after: str | None
-) -> tuple[list[OrderRecord], str | None]:
-    """A page of a member's orders, and where to go on."""
-    return context.store.orders.of_member(here.program_id, member_id, after, PAGE)
+def export_pages(context: Context, here: Here, held: Held, place: str | None) -> Pages:
+    """Orders, oldest first, and then entries, newest first."""
+    index, _, rest = (place or "0 orders ").partition(" ")
+    what, _, after = rest.partition(" ")
+    number = int(index)
+    member_id = held.member_ids[number]
+    if what == "orders":
+        orders = context.store.orders.of_member(here.program_id, member_id, after or None, PAGE)
+        return Pages(
+            orders[0], [], f"{index} orders {orders[1]}" if orders[1] else f"{index} entries "
+        )
+    page = entries(context, here, member_id, int(after) if after else None, PAGE)
+    if isinstance(page, Refusal):
+        raise Corrupt("a member has no log")
+    if page.before is not None:
+        return Pages([], page.rows, f"{index} entries {page.before}")
+    last = number + 1 == len(held.member_ids)
+    return Pages([], page.rows, None if last else f"{number + 1} orders ")
+
+
+def consents(context: Context, here: Here, member_id: str) -> list[Consent]:
+    """Everything that a member ever said, oldest first."""
+    return context.store.members.consents(here.program_id, member_id)
 
 
 def restrict(context: Context, here: Here, member_id: str, restricted: bool) -> Head | Refusal:
@@ -70,8 +105,8 @@ def erase(context: Context, here: Here, member_id: str) -> Head | Refusal:
     """Forgets a person, for ever; what he owned is forfeited, his chain of entries stays.
 
     The tombstone comes first, so that nothing new comes in. Whatever was cut off half way is
-    finished by the same call again: the profile, which says whose the rest is, goes last. A pass
-    in Google Wallet is emptied by the wallet queue, which sees the tombstone.
+    finished by the same call again, or by the sweep an hour later (`sweeps.py`). A pass in Google
+    Wallet is emptied by the wallet queue, which sees the tombstone.
     """
     voided = _void_reservations(context, here, member_id)
     if isinstance(voided, Refusal):
@@ -79,9 +114,14 @@ def erase(context: Context, here: Here, member_id: str) -> Head | Refusal:
     head = _stand(context, here, member_id, Standing.ERASED, ERASED)
     if isinstance(head, Refusal):
         return head
-    for one in (*head.snapshot.merged, head.key.member_id):
-        _forget(context, LogKey(here.program_id, one))
+    forget(context, head)
     return head
+
+
+def forget(context: Context, head: Head) -> None:
+    """Removes everything that is kept of an erased member and of those merged into him."""
+    for one in (*head.snapshot.merged, head.key.member_id):
+        _forget(context, LogKey(head.key.program_id, one))
 
 
 def _stand(

@@ -11,16 +11,18 @@ from hashlib import sha256
 
 from chalicelib.domain.errors import Contended
 from chalicelib.domain.ledger.account import Head
-from chalicelib.domain.ledger.entries import LogKey
+from chalicelib.domain.ledger.entries import LogKey, Standing
 from chalicelib.domain.ledger.time import FAR, next_due
 from chalicelib.domain.ports import DueRow, Queue
 from chalicelib.domain.program.program import Mode
-from chalicelib.kernel.clock import DAY
+from chalicelib.kernel.clock import DAY, HOUR, Instant
 from chalicelib.services.appending import TRIES, settle_down
 from chalicelib.services.context import Context, Here, enter
+from chalicelib.services.rights import forget
 
 SHARDS = 4  # of a day, so that a busy midnight is spread
 LOOK_BACK_DAYS = 40  # how far the first sweep looks
+FORGOTTEN_AGAIN = HOUR  # after the tombstone, when every call that was under way has ended
 AT_ONCE = 1_000  # rows of one shard that one sweep sends; the next hour sends the rest
 
 
@@ -34,7 +36,7 @@ def settle_member(context: Context, program_id: str, member_id: str) -> None:
             return
         settled = settle_down(context, head, here.now)
         if settled is not None:
-            _move_row(context, here, settled)
+            _move_row(context, here, settled, _next_look(context, here, settled))
             return
         context.pause.before(attempt)
     raise Contended(f"{TRIES} writers were faster")
@@ -75,12 +77,22 @@ def message(program_id: str, member_id: str) -> str:
     return json.dumps({"program_id": program_id, "member_id": member_id})
 
 
-def _move_row(context: Context, here: Here, head: Head) -> None:
+def _next_look(context: Context, here: Here, head: Head) -> Instant | None:
+    """When something is due next; of an erased member, the second look at what may be left."""
+    if head.snapshot.standing == Standing.ERASED:
+        again = head.recorded_at + FORGOTTEN_AGAIN
+        if here.now < again:
+            return again
+        forget(context, head)
+        return None
+    zone = context.catalog.version(head.key.program_id, head.program_version).zone
+    due = next_due(head.snapshot, zone)
+    return due.at if due is not None and due.at < FAR else None
+
+
+def _move_row(context: Context, here: Here, head: Head, at: Instant | None) -> None:
     """Keeps the member's one row where his next due fact lies; written only when that changes."""
     program_id, member_id = head.key.program_id, head.key.member_id
-    zone = context.catalog.version(program_id, head.program_version).zone
-    due = next_due(head.snapshot, zone)
-    at = due.at if due is not None and due.at < FAR else None
     row = None
     if at is not None:
         partition = _test(program_id)

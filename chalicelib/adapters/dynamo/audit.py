@@ -38,6 +38,10 @@ class DynamoAudit:
             rows.append(row)
         return rows, found[-1].sk if len(found) == limit else None
 
+    def of_member(self, program_id: str, member_id: str) -> list[AuditRow]:
+        found = self._records.under(_member_key(program_id, member_id))
+        return [value_of(record, AuditRow) for record in found]
+
     def forget(self, program_id: str, member_id: str) -> None:
         key = _member_key(program_id, member_id)
         for record in self._records.under(key):

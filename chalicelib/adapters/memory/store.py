@@ -413,6 +413,12 @@ class MemoryAudit:
             page = places[:limit]
             return [rows[one] for one in page], page[-1] if len(page) == limit else None
 
+    def of_member(self, program_id: str, member_id: str) -> list[AuditRow]:
+        with _LOCK:
+            rows = sorted(self._rows.get(program_id, {}).items())
+            mine = [row for _, row in rows if row.member_id == member_id]
+            return [row for row in mine if row.before or row.after]
+
     def forget(self, program_id: str, member_id: str) -> None:
         with _LOCK:
             rows = self._rows.get(program_id, {})

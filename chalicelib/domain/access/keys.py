@@ -21,6 +21,9 @@ class KeyKind(Enum):
     WEBHOOK = "webhook"
 
 
+_POWERS = {KeyKind.PUBLISHABLE: ("members:write",), KeyKind.WEBHOOK: ("orders:write",)}
+
+
 @dataclass(frozen=True)
 class Secret:
     """One generation of a key's secret."""
@@ -51,9 +54,10 @@ class ApiKey:
         resource, _, _ = scope.partition(":")
         return not self.scopes or scope in self.scopes or f"{resource}:write" in self.scopes
 
-    def covers(self, scopes: tuple[str, ...]) -> bool:
-        """Whether a key with these scopes may do nothing that this one may not."""
-        return not self.scopes or (bool(scopes) and all(self.may(scope) for scope in scopes))
+    def covers(self, kind: KeyKind, scopes: tuple[str, ...]) -> bool:
+        """Whether such a key may do nothing that this one may not."""
+        wanted = _POWERS.get(kind, scopes)
+        return not self.scopes or (bool(wanted) and all(self.may(scope) for scope in wanted))
 
     def good_secrets(self, now: Instant) -> tuple[Secret, ...]:
         """The secrets that open something at `now`: none of a revoked key."""
