@@ -208,18 +208,27 @@ def serve(route: Route, request: Request, path_parameters: dict[str, str]) -> Re
 
 
 def _answer(route: Route, request: Request, path_parameters: dict[str, str]) -> Response:
+    answer: Response | Refusal = outcome_of(
+        f"{route.method} {route.path}",
+        lambda: _respond(route, _handle(route, request, path_parameters)),
+    )
+    return refuse(answer) if isinstance(answer, Refusal) else answer
+
+
+def outcome_of(what: str, handle: Callable[[], Any]) -> Any:
+    """What comes of it; a fault is logged, and told as a refusal that shows nothing of it."""
     try:
-        return _respond(route, _handle(route, request, path_parameters))
+        return handle()
     except Invalid as invalid:
-        return refuse(invalid.refusal)
+        return invalid.refusal
     except Exception as fault:
-        _LOG.exception("%s %s failed", route.method, route.path)
-        return refuse(of_fault(fault))
+        _LOG.exception("%s failed", what)
+        return of_fault(fault)
 
 
 def _handle(route: Route, request: Request, path_parameters: dict[str, str]) -> Any:
     if len(request.raw_body) > route.max_body_bytes:
-        return Refusal("body_too_large", f"a body may have {route.max_body_bytes} bytes")
+        return too_large(route.max_body_bytes)
     runtime = wiring.runtime()
     caller = None
     here = None
@@ -246,6 +255,11 @@ def _handle(route: Route, request: Request, path_parameters: dict[str, str]) -> 
     if route.audited:
         return _audited(route, call, path_parameters)
     return route.handler(call, **path_parameters)
+
+
+def too_large(limit: int) -> Refusal:
+    """Of a body above its limit, in bytes."""
+    return Refusal("body_too_large", f"a body may have {limit} bytes")
 
 
 def _audited(route: Route, call: Call, path_parameters: dict[str, str]) -> Any:

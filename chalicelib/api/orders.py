@@ -196,8 +196,7 @@ def record_order(call: Call) -> Answer | Refusal:
     Once for ever for one source and id: the same order again is answered with what it gave the
     first time, another content is refused. A pending order is sent again when it is paid.
     """
-    request: OrderRequest = call.body
-    return _reserved(request.source) or take_order(call, request.source, request)
+    return record(call, call.body)
 
 
 @resource.endpoint(
@@ -271,6 +270,21 @@ def quote(call: Call) -> QuoteView | Refusal:
         [_quoted_effect(quoted.program, one) for one in quoted.earnings if one.points],
         [_explain(quoted.program, one) for one in quoted.earnings],
     )
+
+
+def record(call: Call, request: OrderRequest) -> Answer | Refusal:
+    """An order that the shop sent."""
+    return _reserved(request.source) or take_order(call, request.source, request)
+
+
+def with_member(call: Call, request: OrderRequest) -> OrderRequest:
+    """The order with its member's id, where it names the member in another way and he is found."""
+    if request.member_id is not None or request.member is None:
+        return request
+    member_id = _find(call, request.member)
+    if member_id is None:
+        return request
+    return msgspec.structs.replace(request, member_id=member_id, member=None)
 
 
 def take_order(

@@ -82,10 +82,10 @@ def status_of(code: str) -> HTTPStatus:
     return _STATUSES.get(code, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
-def refuse(refusal: Refusal) -> Response:
-    """A refusal as a response."""
+def problem_of(refusal: Refusal) -> Problem:
+    """A refusal as a body."""
     status = status_of(refusal.code)
-    problem = Problem(
+    return Problem(
         type=f"urn:regulars:problem:{refusal.code}",
         title=status.phrase,
         status=status,
@@ -93,12 +93,17 @@ def refuse(refusal: Refusal) -> Response:
         detail=refusal.detail,
         errors=[_error(error) for error in refusal.errors],
     )
+
+
+def refuse(refusal: Refusal) -> Response:
+    """A refusal as a response."""
+    problem = problem_of(refusal)
     headers: Headers = {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store"}
     if refusal.code in _RETRIED:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    if status is HTTPStatus.UNAUTHORIZED:
+    if problem.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    return Response(msgspec.json.encode(problem).decode(), headers, status)
+    return Response(msgspec.json.encode(problem).decode(), headers, problem.status)
 
 
 def of_fault(fault: Exception) -> Refusal:

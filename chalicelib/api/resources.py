@@ -3,6 +3,7 @@
 from chalicelib.api import (
     adjustments,
     audit,
+    batch,
     consents,
     entries,
     keys,
@@ -27,6 +28,7 @@ RESOURCES = (
     tokens.resource,
     entries.resource,
     orders.resource,
+    batch.resource,
     redemptions.resource,
     reservations.resource,
     adjustments.resource,

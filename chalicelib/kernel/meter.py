@@ -25,6 +25,11 @@ class Units:
     def reads(self) -> float:
         return self.half_reads / 2
 
+    def add(self, other: "Units") -> None:
+        """What a part of the work used, which was measured for itself."""
+        self.half_reads += other.half_reads
+        self.writes += other.writes
+
     def count_read(self, size: int, *, strong: bool) -> None:
         """One read of so many bytes in all; what was not found is paid for too."""
         self.half_reads += max(1, -(-size // READ_UNIT_BYTES)) * (2 if strong else 1)

@@ -46,7 +46,7 @@ class Catalog:
         if program is None:
             program = self._compile(program_id, version)
             if len(self._compiled) >= KEPT:
-                self._compiled.pop(next(iter(self._compiled)))
+                self._compiled.pop(next(iter(self._compiled)), None)
             self._compiled[key] = program
         return program
 
