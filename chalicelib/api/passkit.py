@@ -61,6 +61,8 @@ def register(call: Call, device_id: str, type_id: str, serial: str) -> Answer | 
     if key is None or len(device_id) > _MAX_ID:
         return _STRANGER
     new = passes.register(call.context, key, device_id, type_id, call.body.pushToken)
+    if isinstance(new, Refusal):
+        return new
     return Answer("", HTTPStatus.CREATED if new else HTTPStatus.OK)
 
 

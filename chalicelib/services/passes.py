@@ -132,8 +132,12 @@ def _next(was: IssuedPass, card: Card, now: Instant, google: bool) -> IssuedPass
     return was
 
 
-def register(context: Context, key: PassKey, device_id: str, type_id: str, token: str) -> bool:
-    """A phone wants to hear of changes. True where it did not before."""
+def register(
+    context: Context, key: PassKey, device_id: str, type_id: str, token: str
+) -> bool | Refusal:
+    """A phone wants to hear of changes. True where it did not before; nothing of the erased."""
+    if context.store.members.get(key.program_id, key.member_id) is None:
+        return NOT_FOUND
     registration = Registration(
         device_id, type_id, key.program_id, key.member_id, token, context.clock.now()
     )
