@@ -6,11 +6,12 @@ CLOUD := .venv-cloud
 STAGE ?= prod
 SAY := @printf '%s\n'
 
-.PHONY: run demo test check bench openapi package deploy setup clean help
+.PHONY: run demo verify test check bench openapi package deploy setup clean help
 
 help:
 	$(SAY) "make run      everything on this machine, at http://localhost:8000" \
 		"make demo     the story, played against make run" \
+		"make verify   proves every chain of the ledger  STAGE=local  [MEMBER='prg_x#mem_y']" \
 		"make test     all tests, offline" \
 		"make check    linters, types and structure" \
 		"make bench    measurements" \
@@ -40,6 +41,10 @@ run: setup
 
 demo: setup
 	@$(BIN)/python -m local.demo $(ARGS)
+
+verify: setup
+	@$(BIN)/python -m $(if $(filter local,$(STAGE)),local.verify,infra.verify --stage $(STAGE)) \
+		$(if $(MEMBER),--member "$(MEMBER)")
 
 bench: setup
 	@$(BIN)/python -m benchmarks $(ARGS)

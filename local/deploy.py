@@ -80,7 +80,7 @@ def deploy(
     url = f"{cloud.endpoint}/{_BUCKET}/template.json"
     s3.put_object(Bucket=_BUCKET, Key="template.json", Body=json.dumps(template))
     _put_stack(cloud, url, parameters)
-    names = _physical_names(cloud)
+    names = physical_names(cloud)
     # What the emulator's stacks forget.
     set_times_to_live(cloud.client("dynamodb"), names)
     _set_gateway_responses(cloud.client("apigateway"), names["RestAPI"], template)
@@ -185,7 +185,7 @@ def _set_gateway_responses(client: Any, api_id: str, template: dict[str, Any]) -
     client.create_deployment(restApiId=api_id, stageName=_API_STAGE)
 
 
-def _physical_names(cloud: Cloud) -> dict[str, str]:
+def physical_names(cloud: Cloud) -> dict[str, str]:
     client = cloud.client("cloudformation")
     pages = client.get_paginator("list_stack_resources").paginate(StackName=STACK)
     return {

@@ -149,15 +149,16 @@ def verify(call: Call, member_id: str) -> ProofView | Refusal:
     proof = accounts.prove(call.context, call.here, member_id, int(place) if place else None)
     if isinstance(proof, Refusal):
         return proof
-    broken = proof.broken
+    stretch = proof.stretch
+    broken = stretch.broken
     return ProofView(
         member_id=member_id,
         valid=broken is None,
-        checked=proof.proved,
+        checked=stretch.proved,
         head_version=proof.head.version,
         head_hash=proof.head.hash.hex(),
         broken=BrokenView(broken.version, broken.reason) if broken else None,
-        next_cursor=cursor_to(call, purpose, proof.before),
+        next_cursor=cursor_to(call, purpose, stretch.before),
     )
 
 

@@ -18,6 +18,7 @@ from chalicelib.domain.ledger.entries import (
     decode,
 )
 from chalicelib.domain.ledger.time import settle
+from chalicelib.domain.ports import Ledger
 from chalicelib.kernel.clock import Instant
 from chalicelib.services.appending import NOT_FOUND, strong_head
 from chalicelib.services.context import Context, Here
@@ -53,13 +54,20 @@ class Statement:
 
 
 @dataclass(frozen=True)
-class Proof:
+class Stretch:
     """What is known of a log after some of its entries were proved, newest first."""
 
-    head: Head
     proved: int
     broken: Broken | None
     before: int | None  # the version to go on below
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A log's newest entry, and a stretch of it."""
+
+    head: Head
+    stretch: Stretch
 
 
 def account(
@@ -128,20 +136,19 @@ def statement(
 def prove(context: Context, here: Here, member_id: str, before: int | None) -> Proof | Refusal:
     """Recomputes the chain of a log and its sums, so many entries at once, from the newest on."""
     key = LogKey(here.program_id, member_id)
-    ledger = context.store.ledger
-    newest = ledger.head(key, strong=True)
+    newest = context.store.ledger.head(key, strong=True)
     if newest is None:
         return NOT_FOUND
-    # One more than is proved: each is held against the one before.
+    return Proof(newest, prove_stretch(context.store.ledger, key, before))
+
+
+def prove_stretch(ledger: Ledger, key: LogKey, before: int | None) -> Stretch:
+    """Proves the next so many entries; one more is read, since each is held against the last."""
     found = ledger.entries(key, before, PROVED_AT_ONCE + 1)
-    broken = check(found)
     more = len(found) > PROVED_AT_ONCE
-    return Proof(
-        newest,
-        min(len(found), PROVED_AT_ONCE),
-        broken,
-        found[-1].version + 1 if more and broken is None else None,
-    )
+    broken = check(found, to_the_first=not more)
+    following = found[-1].version + 1 if more and broken is None else None
+    return Stretch(min(len(found), PROVED_AT_ONCE), broken, following)
 
 
 def _as_of(context: Context, head: Head, at: Instant) -> Head:

@@ -24,16 +24,16 @@ class Broken:
     reason: str
 
 
-def check(newest_first: Sequence[StoredEntry]) -> Broken | None:
+def check(newest_first: Sequence[StoredEntry], *, to_the_first: bool) -> Broken | None:
     """What is wrong in a stretch of a log, None where nothing is.
 
-    Every entry but the oldest is held against the one before it; the first of a log against
-    nothing.
+    Every entry is held against the one before it. The oldest of a stretch is the first of the log
+    (`to_the_first`), or is there only for the one after it.
     """
     for index, stored in enumerate(newest_first):
         before = newest_first[index + 1] if index + 1 < len(newest_first) else None
-        if before is None and stored.version > 1:
-            return None  # what lies before it is another stretch
+        if before is None and not to_the_first:
+            return None
         try:
             reason = _against(stored, before)
         except Corrupt as error:
@@ -46,6 +46,8 @@ def check(newest_first: Sequence[StoredEntry]) -> Broken | None:
 def _against(stored: StoredEntry, before: StoredEntry | None) -> str | None:
     entry = decode(stored.body)
     if before is None:
+        if stored.version != 1:
+            return "an entry is missing before it"
         if stored.prev != FIRST_PREV:
             return "the first entry names one before it"
         return _sums(Snapshot(entry.snapshot.joined_at), entry)
