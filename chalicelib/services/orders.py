@@ -54,6 +54,7 @@ def record_order(
     if head is None:
         return NOT_FOUND
     if head.snapshot.standing == Standing.ERASED:
+        context.store.orders.drop_parked(here.program_id, order.source, order.id)
         return IS_ERASED
     refusal = check_redemptions(context, here, member_id, order.redemptions)
     if refusal:

@@ -15,6 +15,7 @@ EFFECTS = frozenset(
         "append_all",
         "claim",
         "park",
+        "drop_parked",
         "put_content",
         "forget_customer",
         "enrol",

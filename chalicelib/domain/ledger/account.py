@@ -183,7 +183,7 @@ class Account:
         """
         own = [bucket for bucket in own if bucket[0] == currency]
         waiting = [bucket for bucket in own if bucket[2]]
-        left = self._drain([*waiting, *self._renewed(waiting)], amount)
+        left = self._drain([*waiting, *(self._renewed(waiting) if renewed else ())], amount)
         if policy is Clawback.ONLY_PENDING:
             return Taken(amount - left)
         confirmed = list(dict.fromkeys((*bucket[:2], 0, bucket[3]) for bucket in own))
@@ -221,13 +221,15 @@ class Account:
         self._move(bucket, -amount)
         self.credit(to, amount)
 
-    def release(self, bucket: Bucket, to_pending_until: int, amount: int) -> int:
+    def release(
+        self, bucket: Bucket, to_pending_until: int, amount: int, *, renewed: bool = False
+    ) -> int:
         """Lets pending points wait until another day, or no longer (0); how many there were.
 
-        They are looked for in the bucket, and where activity has renewed their expiry.
+        They are looked for in the bucket, and where activity has `renewed` their expiry.
         """
         released = 0
-        for source in (bucket, *self._renewed([bucket])):
+        for source in (bucket, *(self._renewed([bucket]) if renewed else ())):
             moved = min(amount - released, self.lots.get(source, 0))
             if moved:
                 self.move(source, (*source[:2], to_pending_until, source[3]), moved)

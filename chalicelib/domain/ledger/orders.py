@@ -281,7 +281,8 @@ def _release(
         if net <= 0 or was == now or not was:
             continue
         bucket = bucket_of(before.program, rule, before.order, was)
-        released = account.release(bucket, now, net)
+        currency = before.program.currencies_by_number[rule.currency]
+        released = account.release(bucket, now, net, renewed=currency.renewed)
         if released and not now:
             effects.append(Effect(rule.number, rule.currency, released, state=State.CONFIRMED))
     return effects

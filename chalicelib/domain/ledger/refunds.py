@@ -125,7 +125,7 @@ def claw_back(
         amount,
         standing.buckets,
         currency.clawback,
-        renewed=currency.expiry is not None and currency.expiry.since_activity,
+        renewed=currency.renewed,
     )
     effects = [Effect(effect.rule, effect.currency, -taken.amount, weight)]
     if taken.lapsed:

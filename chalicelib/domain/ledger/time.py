@@ -57,7 +57,11 @@ def next_due(snapshot: Snapshot, zone: ZoneInfo) -> Due | None:
 
 
 def settle(head: Head, zone: ZoneInfo, now: Instant) -> list[StoredEntry]:
-    """The entries that follow a head by time alone, up to `now`."""
+    """The entries that follow a head by time alone, up to `now`.
+
+    A clock that is behind the one that wrote the head is set by it: time never goes back in a log.
+    """
+    now = max(now, head.recorded_at)
     entries = []
     while (due := next_due(head.snapshot, zone)) is not None and due.at <= now:
         stored = _follow(head, due)

@@ -32,6 +32,11 @@ class Currency:
     expiry: Expiry | None
     clawback: Clawback
 
+    @property
+    def renewed(self) -> bool:
+        """Whether activity of the member gives all points of it a new day of expiry."""
+        return self.expiry is not None and self.expiry.since_activity
+
 
 @dataclass(frozen=True)
 class ProductReward:
