@@ -6,6 +6,7 @@ from chalicelib.domain.ledger.entries import LogKey
 from chalicelib.services.appending import Appended, append
 from chalicelib.services.context import Context, Here
 from chalicelib.services.members import NO_PROGRAM
+from chalicelib.services.notes import keep_note
 
 
 def adjust(context: Context, here: Here, member_id: str, command: Adjust) -> Appended | Refusal:
@@ -16,5 +17,5 @@ def adjust(context: Context, here: Here, member_id: str, command: Adjust) -> App
     key = LogKey(here.program_id, member_id)
     appended = append(context, key, command, program, here.now)
     if not isinstance(appended, Refusal):
-        context.store.notes.put(appended.stored.key, command.ref, command.reason)
+        keep_note(context, appended, command.reason)
     return appended

@@ -9,7 +9,7 @@ from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.commands import Enrol
 from chalicelib.domain.ledger.decide import decide, follow
 from chalicelib.domain.ledger.entries import Entry, LogKey, Standing, decode
-from chalicelib.domain.ledger.standing import IS_RESTRICTED
+from chalicelib.domain.ledger.standing import IS_ERASED, IS_RESTRICTED
 from chalicelib.domain.members.member import (
     Claim,
     Consent,
@@ -74,6 +74,8 @@ def enrol(
         known = _known(context, member)
         if known is not None:
             return _same(context, known, member)
+        if context.store.ledger.head(LogKey(here.program_id, member_id), strong=True):
+            return IS_ERASED  # his log is there, and nothing else
     raise Contended("the identities changed hands again and again")
 
 

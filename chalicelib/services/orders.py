@@ -8,7 +8,7 @@ from chalicelib.domain.ledger.account import Account
 from chalicelib.domain.ledger.commands import ConfirmOrder, EditOrder, RecordOrder
 from chalicelib.domain.ledger.entries import Kind, LogKey, Standing
 from chalicelib.domain.ledger.standing import IS_ERASED
-from chalicelib.domain.orders import Order, check_order
+from chalicelib.domain.orders import Order, check_order, without_free_text
 from chalicelib.domain.ports import OrderRecord
 from chalicelib.domain.program.program import Program
 from chalicelib.services.accounts import account
@@ -53,8 +53,11 @@ def record_order(
     head = ledger.head(key, strong=False) or ledger.head(key, strong=True)
     if head is None:
         return NOT_FOUND
+    if head.snapshot.standing == Standing.CLOSED:
+        head = strong_head(context, key) or head
+        key = head.key
     if head.snapshot.standing == Standing.ERASED:
-        context.store.orders.drop_parked(here.program_id, order.source, order.id)
+        _refuse_for_ever(context, here, member_id, order)
         return IS_ERASED
     refusal = check_redemptions(context, here, member_id, order.redemptions)
     if refusal:
@@ -104,6 +107,13 @@ def quote(context: Context, here: Here, member_id: str | None, order: Order) -> 
             return head
         remainders = Account.open(head.snapshot).remainders
     return Quote(program, rules.earn(program, order, remainders))
+
+
+def _refuse_for_ever(context: Context, here: Here, member_id: str, order: Order) -> None:
+    """An order of an erased member is kept without what people wrote, as are its refunds."""
+    context.store.orders.drop_parked(here.program_id, order.source, order.id)
+    plain = without_free_text(order)
+    context.store.orders.claim(OrderRecord(here.program_id, member_id, plain, order.fingerprint))
 
 
 def _program(context: Context, here: Here, order: Order) -> Program | Refusal:

@@ -12,6 +12,7 @@ from chalicelib.domain.program.program import Program
 from chalicelib.services.appending import Appended, append, read_story, strong_head
 from chalicelib.services.context import Context, Here
 from chalicelib.services.members import NO_PROGRAM
+from chalicelib.services.notes import keep_note
 from chalicelib.services.order_facts import facts_of
 from chalicelib.services.redemptions import give_back_all
 
@@ -95,7 +96,7 @@ def _take_back(
     if isinstance(appended, Refusal):
         return appended
     if reason is not None:
-        context.store.notes.put(appended.stored.key, command.ref, reason)
+        keep_note(context, appended, reason)
     return _give_back(context, here, record, command, appended)
 
 

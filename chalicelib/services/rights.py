@@ -11,7 +11,13 @@ from chalicelib.domain.errors import Contended, Corrupt, Refusal
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.commands import ChangeStanding, Void
 from chalicelib.domain.ledger.entries import LogKey, Standing
-from chalicelib.domain.ledger.standing import ERASED, IS_ERASED, RESTRICTED, UNRESTRICTED
+from chalicelib.domain.ledger.standing import (
+    ERASED,
+    HAS_RESERVATIONS,
+    IS_ERASED,
+    RESTRICTED,
+    UNRESTRICTED,
+)
 from chalicelib.domain.members.member import Consent, Member
 from chalicelib.domain.ports import OrderRecord, Registration
 from chalicelib.domain.program.program import Program
@@ -108,14 +114,18 @@ def erase(context: Context, here: Here, member_id: str) -> Head | Refusal:
     finished by the same call again, or by the sweep an hour later (`sweeps.py`). A pass in Google
     Wallet is emptied by the wallet queue, which sees the tombstone.
     """
-    voided = _void_reservations(context, here, member_id)
-    if isinstance(voided, Refusal):
-        return voided
-    head = _stand(context, here, member_id, Standing.ERASED, ERASED)
-    if isinstance(head, Refusal):
-        return head
-    forget(context, head)
-    return head
+    for attempt in range(TRIES):
+        voided = _void_reservations(context, here, member_id)
+        if isinstance(voided, Refusal):
+            return voided
+        head = _stand(context, here, member_id, Standing.ERASED, ERASED)
+        if isinstance(head, Head):
+            forget(context, head)
+            return head
+        if head != HAS_RESERVATIONS:
+            return head
+        context.pause.before(attempt)
+    raise Contended("reservations are made again and again")
 
 
 def forget(context: Context, head: Head) -> None:

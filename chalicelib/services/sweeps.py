@@ -27,7 +27,11 @@ AT_ONCE = 1_000  # rows of one shard that one sweep sends; the next hour sends t
 
 
 def settle_member(context: Context, program_id: str, member_id: str) -> None:
-    """Writes down what is due of one member, and when the next is. Raises `Contended`."""
+    """Writes down what is due of one member, and when the next is. Raises `Contended`.
+
+    Another worker may write the row for an older or a newer state at the same time: whoever wrote
+    it looks again, until his is that of the newest entry.
+    """
     here = enter(context, program_id)
     key = LogKey(program_id, member_id)
     for attempt in range(TRIES):
@@ -36,8 +40,11 @@ def settle_member(context: Context, program_id: str, member_id: str) -> None:
             return
         settled = settle_down(context, head, here.now)
         if settled is not None:
-            _move_row(context, here, settled, _next_look(context, here, settled))
-            return
+            if not _move_row(context, here, settled, _next_look(context, here, settled)):
+                return
+            newest = context.store.ledger.head(key, strong=True)
+            if newest is not None and newest.version == settled.version:
+                return
         context.pause.before(attempt)
     raise Contended(f"{TRIES} writers were faster")
 
@@ -90,8 +97,8 @@ def _next_look(context: Context, here: Here, head: Head) -> Instant | None:
     return due.at if due is not None and due.at < FAR else None
 
 
-def _move_row(context: Context, here: Here, head: Head, at: Instant | None) -> None:
-    """Keeps the member's one row where his next due fact lies; written only when that changes."""
+def _move_row(context: Context, here: Here, head: Head, at: Instant | None) -> bool:
+    """Keeps the member's one row where his next due fact lies; whether it had to be written."""
     program_id, member_id = head.key.program_id, head.key.member_id
     row = None
     if at is not None:
@@ -99,8 +106,10 @@ def _move_row(context: Context, here: Here, head: Head, at: Instant | None) -> N
         if here.program.mode is Mode.LIVE:
             partition = _live(at // DAY, _shard(member_id))
         row = DueRow(program_id, member_id, at, partition)
-    if context.store.dues.of(program_id, member_id) != row:
-        context.store.dues.put(program_id, member_id, row)
+    if context.store.dues.of(program_id, member_id) == row:
+        return False
+    context.store.dues.put(program_id, member_id, row)
+    return True
 
 
 def _live(day: int, shard: int) -> str:

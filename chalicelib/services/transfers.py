@@ -21,12 +21,13 @@ from chalicelib.services.appending import (
 )
 from chalicelib.services.context import Context, Here
 from chalicelib.services.members import NO_PROGRAM
+from chalicelib.services.notes import keep_note
 
 _Pair = tuple[tuple[StoredEntry, Entry], tuple[StoredEntry, Entry]]
 
 
 def transfer(
-    context: Context, here: Here, member_id: str, command: Transfer, reason: str | None = None
+    context: Context, here: Here, member_id: str, command: Transfer, note: str | None = None
 ) -> Appended | Refusal:
     """Moves points to another member, once for ever for one Idempotency-Key."""
     program = context.catalog.in_force(here.program, here.now)
@@ -39,13 +40,15 @@ def transfer(
             return NOT_FOUND
         done = _replayed(context, giver, command)
         if done is not None:
+            if isinstance(done, Appended) and note is not None:
+                keep_note(context, done, note)
             return done
         if taker is None or taker.key == giver.key:
             reason = "there is no such member" if taker is None else "is the giver"
             return Refusal("unknown_receiver", reason, (FieldError("to_member_id", reason),))
         outcome = _transfer(context, here, program, giver, taker, command)
-        if isinstance(outcome, Appended) and reason is not None:
-            context.store.notes.put(outcome.stored.key, command.ref, reason)
+        if isinstance(outcome, Appended) and note is not None:
+            keep_note(context, outcome, note)
         if outcome is not None:
             return outcome
         context.pause.before(attempt)

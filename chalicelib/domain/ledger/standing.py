@@ -34,6 +34,7 @@ IS_CLOSED = Refusal("member_merged", "the member was merged into another")
 IS_RESTRICTED = Refusal(
     "member_restricted", "while the member is restricted nothing is earned or spent"
 )
+HAS_RESERVATIONS = Refusal("open_reservations", "a reservation was made meanwhile")
 
 
 def refuse(head: Head, command: Command) -> Refusal | None:
@@ -59,9 +60,11 @@ def change_standing(
     command: ChangeStanding,
     program: Program,
     recorded_at: Instant,
-) -> Entry:
+) -> Entry | Refusal:
     """Restricts the account, frees it again, or ends it: then everything in it is forfeited."""
     was = head.snapshot
+    if command.event == ERASED and was.holds:
+        return HAS_RESERVATIONS  # each has its end first, so that a reward goes back to its stock
     effects: tuple[Effect, ...] = ()
     if command.event == ERASED:
         snapshot = Snapshot(was.joined_at, standing=Standing.ERASED, merged=was.merged)
