@@ -4,15 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 CLOUD := .venv-cloud
 STAGE ?= prod
+SEEDS ?= 1000
+FROM ?= 1
 SAY := @printf '%s\n'
 
-.PHONY: run demo verify test check bench openapi package deploy setup clean help
+.PHONY: run demo verify test soak check bench openapi package deploy setup clean help
 
 help:
 	$(SAY) "make run      everything on this machine, at http://localhost:8000" \
 		"make demo     the story, played against make run" \
 		"make verify   proves every chain of the ledger  STAGE=local  [MEMBER='prg_x#mem_y']" \
 		"make test     all tests, offline" \
+		"make soak     the seeded simulation, longer  [SEEDS=1000] [FROM=1]" \
 		"make check    linters, types and structure" \
 		"make bench    measurements" \
 		"make openapi  docs/openapi.json, from the routes" \
@@ -61,6 +64,9 @@ deploy: setup
 
 test: setup
 	@$(BIN)/python -m pytest $(ARGS)
+
+soak: setup
+	@$(BIN)/python -m tests.simulation --first $(FROM) --seeds $(SEEDS)
 
 check: setup
 	@$(BIN)/ruff check .

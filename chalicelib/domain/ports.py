@@ -188,9 +188,6 @@ class Orders(Protocol):
     ) -> OrderRecord | None:
         """Keeps a refund until its order comes. The order's record where it is there already."""
 
-    def drop_parked(self, program_id: str, source: str, order_id: str) -> None:
-        """Forgets the refunds of an order that will never be taken."""
-
     def put_content(self, record: OrderRecord) -> None:
         """Keeps another content of an order, beside the one of its record."""
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger import orders as rules
-from chalicelib.domain.ledger.account import Account
+from chalicelib.domain.ledger.account import Account, Head
 from chalicelib.domain.ledger.commands import ConfirmOrder, EditOrder, RecordOrder
 from chalicelib.domain.ledger.entries import Kind, LogKey, Standing
 from chalicelib.domain.ledger.standing import IS_ERASED
@@ -48,20 +48,10 @@ def record_order(
     program = _program(context, here, order)
     if isinstance(program, Refusal):
         return program
-    key = LogKey(here.program_id, member_id)
-    ledger = context.store.ledger
-    head = ledger.head(key, strong=False) or ledger.head(key, strong=True)
-    if head is None:
-        return NOT_FOUND
-    if head.snapshot.standing == Standing.CLOSED:
-        head = strong_head(context, key) or head
-        key = head.key
-    if head.snapshot.standing == Standing.ERASED:
-        _refuse_for_ever(context, here, member_id, order)
-        return IS_ERASED
-    refusal = check_redemptions(context, here, member_id, order.redemptions)
-    if refusal:
-        return refusal
+    head = _look(context, here, member_id, order)
+    if isinstance(head, Refusal):
+        return head
+    key = head.key
     asked = OrderRecord(here.program_id, member_id, order, order.fingerprint, paid)
     record = context.store.orders.claim(asked)
     if record.member_id != member_id and not _same_member(context, record, member_id):
@@ -73,7 +63,8 @@ def record_order(
     if editable and _has_another_content(appended, order):
         appended = append(context, key, EditOrder(order), program, here.now, facts)
     if appended == IS_ERASED:  # between our look and the claim
-        context.store.orders.forget_customer(record)
+        for one in {record.fingerprint: record, asked.fingerprint: asked}.values():
+            context.store.orders.forget_customer(replace(one, member_id=record.member_id))
     if isinstance(appended, Refusal):
         return appended
     return apply_parked(context, here, record, OrderChange(record, (appended,)))
@@ -109,11 +100,31 @@ def quote(context: Context, here: Here, member_id: str | None, order: Order) -> 
     return Quote(program, rules.earn(program, order, remainders))
 
 
+def _look(context: Context, here: Here, member_id: str, order: Order) -> Head | Refusal:
+    """The account that the order is for, or why it cannot have it."""
+    key = LogKey(here.program_id, member_id)
+    ledger = context.store.ledger
+    head = ledger.head(key, strong=False) or ledger.head(key, strong=True)
+    if head is not None and head.snapshot.standing == Standing.CLOSED:
+        head = strong_head(context, key)
+    if head is None:
+        return NOT_FOUND
+    if head.snapshot.standing == Standing.ERASED:
+        _refuse_for_ever(context, here, member_id, order)
+        return IS_ERASED
+    return check_redemptions(context, here, member_id, order.redemptions) or head
+
+
 def _refuse_for_ever(context: Context, here: Here, member_id: str, order: Order) -> None:
-    """An order of an erased member is kept without what people wrote, as are its refunds."""
-    context.store.orders.drop_parked(here.program_id, order.source, order.id)
+    """An order of an erased member is kept without what people wrote, as are its refunds.
+
+    Were it not kept at all, refunds that come for it would be parked with what people wrote.
+    """
+    orders = context.store.orders
     plain = without_free_text(order)
-    context.store.orders.claim(OrderRecord(here.program_id, member_id, plain, order.fingerprint))
+    record = orders.claim(OrderRecord(here.program_id, member_id, plain, order.fingerprint))
+    if record.member_id == member_id:
+        orders.forget_customer(record)
 
 
 def _program(context: Context, here: Here, order: Order) -> Program | Refusal:

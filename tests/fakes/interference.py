@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib.domain.ports import Store
 
-Around = Callable[[str, Callable[[], Any]], Any]  # is given "ledger.append", and the call itself
+Around = Callable[[str, partial[Any]], Any]  # is given "ledger.append", and the call itself
 
 EFFECTS = frozenset(
     {
@@ -15,7 +15,6 @@ EFFECTS = frozenset(
         "append_all",
         "claim",
         "park",
-        "drop_parked",
         "put_content",
         "forget_customer",
         "enrol",

@@ -3,12 +3,11 @@
 import hashlib
 from collections import Counter, defaultdict
 from dataclasses import fields
-from typing import Any
 
 from chalicelib.domain.ledger import refs
 from chalicelib.domain.ledger.account import Head, balance_of
 from chalicelib.domain.ledger.chain import check
-from chalicelib.domain.ledger.commands import Capture, Redeem, Reserve, Transfer
+from chalicelib.domain.ledger.commands import Capture, Redeem, RefundOrder, Reserve, Transfer
 from chalicelib.domain.ledger.entries import (
     UNCOUNTED,
     Entry,
@@ -21,7 +20,8 @@ from chalicelib.domain.ledger.entries import (
     decode,
 )
 from chalicelib.domain.ledger.time import next_due, settled
-from tests.simulation.plain import POINTS, STARS, ZONE, Plain, Purse, day
+from chalicelib.services.redemptions import REDEMPTION, event_of
+from tests.simulation.plain import NEVER, POINTS, STARS, ZONE, Bill, Plain, Purse, day
 from tests.simulation.play import PLANTED, SOURCE, Play
 from tests.simulation.world import PROGRAM
 
@@ -76,7 +76,6 @@ def _obey(play: Play, plain: Plain, stored: StoredEntry, entry: Entry) -> None:
     member_id, ref = stored.key.member_id, stored.ref
     source, _, rest = ref.partition(":")
     name, _, event = rest.partition("#")
-    terms = play.terms[entry.program_version]
     if source == SOURCE:
         _of_order(play, plain, stored, entry)
     elif source == "hold":
@@ -90,25 +89,24 @@ def _obey(play: Play, plain: Plain, stored: StoredEntry, entry: Entry) -> None:
     elif source == "member" and event == "erased":
         plain.erase(member_id)
     elif source == "key":
-        [asked] = play.asked[ref]
-        if isinstance(asked, Redeem):
-            plain.redeem(member_id, stored.event_id, asked.quantity, terms.mug)
-        elif isinstance(asked, Reserve):
-            ends_at = entry.recorded_at + asked.lasts_milliseconds
-            amount = terms.mug if asked.reward else asked.amount
-            stock = 1 if asked.reward else 0
-            plain.reserve(member_id, stored.version, POINTS, amount, ends_at, stock)
-        elif isinstance(asked, Transfer):
-            plain.send(member_id, stored.event_id, asked.currency, asked.amount)
-        else:
-            ends = terms.ends(day(entry.recorded_at)) if asked.currency == POINTS else day_never()
-            plain.adjust(member_id, asked.currency, asked.amount, ends)
+        _keyed(play, plain, stored, entry)
 
 
-def day_never() -> Any:
-    from tests.simulation.plain import NEVER
-
-    return NEVER
+def _keyed(play: Play, plain: Plain, stored: StoredEntry, entry: Entry) -> None:
+    member_id, terms = stored.key.member_id, play.terms[entry.program_version]
+    [asked] = play.asked[stored.ref]
+    if isinstance(asked, Redeem):
+        plain.redeem(member_id, stored.event_id, asked.quantity, terms.mug)
+    elif isinstance(asked, Reserve):
+        ends_at = entry.recorded_at + asked.lasts_milliseconds
+        amount = terms.mug if asked.reward else asked.amount
+        stock = 1 if asked.reward else 0
+        plain.reserve(member_id, stored.version, POINTS, amount, ends_at, stock)
+    elif isinstance(asked, Transfer):
+        plain.send(member_id, stored.event_id, asked.currency, asked.amount)
+    else:
+        ends = terms.ends(day(entry.recorded_at)) if asked.currency == POINTS else NEVER
+        plain.adjust(member_id, asked.currency, asked.amount, ends)
 
 
 def _of_order(play: Play, plain: Plain, stored: StoredEntry, entry: Entry) -> None:
@@ -208,6 +206,7 @@ def _check_orders(play: Play, logs: dict[str, list[StoredEntry]], plain: Plain) 
     net: defaultdict[str, Counter[int]] = defaultdict(Counter)
     lapsed: defaultdict[str, Counter[int]] = defaultdict(Counter)
     paid_to: defaultdict[str, set[str]] = defaultdict(set)
+    every_ref = {stored.ref for log in logs.values() for stored in log}
     for member_id, log in logs.items():
         for stored in log:
             if not stored.ref.startswith(SOURCE):
@@ -215,7 +214,7 @@ def _check_orders(play: Play, logs: dict[str, list[StoredEntry]], plain: Plain) 
             name = stored.ref.partition(":")[2].partition("#")[0]
             paid_to[name].add(plain.whose(member_id))
             for effect in decode(stored.body).effects:
-                if effect.state is State.LAPSED or effect.state == State.LAPSED:
+                if effect.state == State.LAPSED:
                     lapsed[name][effect.currency] += effect.amount
                 elif effect.state not in UNCOUNTED:
                     net[name][effect.currency] += effect.amount
@@ -224,6 +223,37 @@ def _check_orders(play: Play, logs: dict[str, list[StoredEntry]], plain: Plain) 
         assert min(net[name].values(), default=0) >= 0
         if bill.is_back() and bill.terms.clawback == "debt" and bill.content.lines:
             assert net[name][1] + lapsed[name][1] == 0, name
+        if bill.rest and _standing(logs, *paid_to[name]) != Standing.ERASED:
+            _check_redemptions(bill, every_ref)
+    _check_parked(play, logs, every_ref)
+
+
+def _check_redemptions(bill: Bill, every_ref: set[str]) -> None:
+    """What was redeemed for an order that came back came back too."""
+    for redemption_id in bill.content.redemptions:
+        event = event_of(redemption_id, REDEMPTION)
+        assert refs.given_back(event or "") in every_ref, f"{bill.content.id}: {redemption_id}"
+
+
+def _check_parked(play: Play, logs: dict[str, list[StoredEntry]], every_ref: set[str]) -> None:
+    """What came before its order and takes all of it back was not forgotten."""
+    taken_back = {
+        ref.partition("#")[0] for ref in every_ref if "#refund" in ref or "#cancel" in ref
+    }
+    for member_id in logs:
+        for record in play.world.twin.orders.of_member(PROGRAM, member_id, None, 10**6)[0]:
+            recorded = f"{SOURCE}:{record.order.id}#paid" in every_ref
+            whole = [one for one in record.parked if one.refund is None or _is_whole(one.refund)]
+            if whole and recorded:
+                assert f"{SOURCE}:{record.order.id}" in taken_back, record.order.id
+
+
+def _is_whole(refund: RefundOrder) -> bool:
+    return not refund.lines and refund.amount is None
+
+
+def _standing(logs: dict[str, list[StoredEntry]], member_id: str) -> int:
+    return decode(logs[member_id][-1].body).snapshot.standing
 
 
 def _check_answers(play: Play, logs: dict[str, list[StoredEntry]]) -> None:
@@ -250,12 +280,9 @@ def _check_forgotten(play: Play, logs: dict[str, list[StoredEntry]]) -> None:
     assert PLANTED.partition("{")[0].encode() not in ledger
     ports = [getattr(store, one.name) for one in fields(store)]
     everything = " ".join(repr(vars(port)) for port in ports if port is not store.ledger)
-    for number, member_id in enumerate(play.members):
+    for member_id, planted in play.planted.items():
         head = store.ledger.head(LogKey(PROGRAM, member_id), strong=True)
         while head is not None and head.snapshot.merged_into:
             head = store.ledger.head(LogKey(PROGRAM, head.snapshot.merged_into), strong=True)
         if head is not None and head.snapshot.standing == Standing.ERASED:
-            assert PLANTED.format(number) not in everything, f"{member_id} is not forgotten"
-
-
-_ = refs
+            assert planted not in everything, f"{member_id} is not forgotten"

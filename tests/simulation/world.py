@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -187,11 +188,11 @@ class World:
             pause=NoPause(),
         )
 
-    def _around(self, name: str, call: Callable[[], Any]) -> Any:
+    def _around(self, name: str, call: partial[Any]) -> Any:
         self.steps.give_way()
         if self.calm:
             return call()
-        fault = self._drawn(name)
+        fault = self._drawn(name, call)
         if fault is not None:
             self.faults[fault] += 1
         match fault:
@@ -202,7 +203,7 @@ class World:
             case "crash before":
                 raise Crash(fault)
             case "stale read":
-                return self._older(*call.args)  # type: ignore[attr-defined]
+                return self._older(*call.args)
             case "sdk retry":
                 call()
                 self.steps.give_way()
@@ -213,9 +214,9 @@ class World:
             raise Crash(fault)
         return answer
 
-    def _drawn(self, name: str) -> str | None:
-        call_may_be_stale = name == "ledger.head"
-        if call_may_be_stale and self.random.random() < STALE:
+    def _drawn(self, name: str, call: partial[Any]) -> str | None:
+        may_be_stale = name == "ledger.head" and not call.keywords["strong"]
+        if may_be_stale and self.random.random() < STALE:
             return "stale read"
         drawn = self.random.random()
         for fault, rate in RATES.items():
@@ -227,6 +228,10 @@ class World:
         return None
 
     def _older(self, key: LogKey) -> Head | None:
-        """What an eventually consistent read may still see."""
+        """What an eventually consistent read may still see: what was the newest a moment ago."""
         log = self.ledger.entries(key, None, 4)
-        return Head.of(self.random.choice(log)) if log else None
+        seen = [Head.of(stored) for stored in log]
+        moment = self.now - 2 * SKEW
+        pairs = zip(seen[1:], seen, strict=False)
+        recent = [one for one, then in pairs if then.recorded_at > moment]
+        return self.random.choice([*seen[:1], *recent]) if seen else None

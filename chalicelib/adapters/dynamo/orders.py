@@ -97,14 +97,6 @@ class DynamoOrders:
                 return None
         raise Contended("the order comes in again and again")
 
-    def drop_parked(self, program_id: str, source: str, order_id: str) -> None:
-        """Empties the item, where it still only parks: nothing may delete from this table."""
-        key = _key(program_id, source, order_id)
-        found = self._find(key)
-        if found is not None and found.member is None and found.parked is not None:
-            emptied = self._model(key, parks=found.parks + 1)
-            self._put(emptied, self._still_parking(found))
-
     def put_content(self, record: OrderRecord) -> None:
         """Another content, under its own fingerprint: the same again is the same item."""
         with translated():

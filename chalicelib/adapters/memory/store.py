@@ -127,10 +127,6 @@ class MemoryOrders:
                 self._parked[key] = (*already, parked)
             return None
 
-    def drop_parked(self, program_id: str, source: str, order_id: str) -> None:
-        with _LOCK:
-            self._parked.pop((program_id, order_key(source, order_id)), None)
-
     def put_content(self, record: OrderRecord) -> None:
         with _LOCK:
             self._contents[self._content_key(record)] = record
