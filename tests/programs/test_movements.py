@@ -453,3 +453,15 @@ def test_a_merge_that_cannot_be_is_refused(corner: Shop) -> None:
         assert merge(corner, eve, other).status == 200
     last = corner.enrol(external_id="last")
     assert merge(corner, eve, last).code == "too_many_merged"
+
+
+def test_an_order_that_went_through_two_merges_is_folded_in_its_order(corner: Shop) -> None:
+    """The simulation found it: its later content stood before its first."""
+    ada, bob, eve = (corner.enrol(external_id=name) for name in ("ada", "bob", "eve"))
+    assert corner.order(ada, "1", goods(1000)).status == 201
+    assert merge(corner, bob, ada).status == 200
+    assert corner.refund("1", "r1", amount=400).status == 201
+    assert merge(corner, eve, bob).status == 200
+    assert corner.refund("1", "r2", amount=601).code == "refund_exceeds_order"
+    assert corner.refund("1", "r3", amount=600).status == 201
+    assert corner.balance(eve, "points") == 0

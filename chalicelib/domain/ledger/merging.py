@@ -38,7 +38,8 @@ def take_over(
     other = command.account
     if other.holds or head.snapshot.holds:
         return Refusal("open_reservations", "reservations must be captured or voided before")
-    merged = (*head.snapshot.merged, command.member_id, *other.merged)
+    # Who was merged into the other comes before him: the story of an order is read in this order.
+    merged = (*head.snapshot.merged, *other.merged, command.member_id)
     if len(merged) > MAX_MERGED:
         return Refusal("too_many_merged", f"at most {MAX_MERGED} members are merged into one")
     account = Account.open(head.snapshot)
