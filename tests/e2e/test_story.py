@@ -2,6 +2,7 @@
 
 import json
 import time
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,17 @@ from local.seed import Demo, order, seed
 from tests.e2e.conftest import Deployment
 
 WITHIN_SECONDS = 60
+HOUR_HAS_COME = {  # as EventBridge says it ("Scheduled events")
+    "version": "0",
+    "id": "1",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "account": "123456789012",
+    "time": "2026-11-23T12:00:00Z",
+    "region": "eu-west-1",
+    "resources": [],
+    "detail": {},
+}
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +148,107 @@ def test_a_new_version_and_the_test_clock_take_effect_at_once(deployment: Deploy
 def test_the_operator_alone_makes_programs(deployment: Deployment) -> None:
     assert "error" in deployment.invoke_operator({"action": "drop_everything"})
     assert "error" in deployment.invoke_operator({"action": "create_key", "program_id": "prg_x"})
+
+
+def live_shop(deployment: Deployment) -> Client:
+    made = deployment.invoke_operator({"action": "create_program", "name": "L", "mode": "live"})
+    shop = Client(deployment.base_url, made["secret_key"])
+    text = (ROOT / "programs" / "coffee_stamps.yaml").read_bytes()
+    shop.do("POST", "/v1/programs", text, Content_Type="application/yaml")
+    return shop
+
+
+def test_what_time_brings_is_written_down_by_the_hour_and_its_queue(
+    deployment: Deployment,
+) -> None:
+    shop = live_shop(deployment)
+    member_id = shop.do("POST", "/v1/members", {"external_id": "due"})["id"]
+    shop.do("POST", "/v1/orders", order(member_id, "due-1", 9))
+    path = f"/v1/members/{member_id}"
+    reserve = {"currency": "stamps", "amount": 2, "expires_in_seconds": 10}
+    made = shop.do("POST", path + "/reservations", reserve, Idempotency_Key="due")
+    assert made["balances"]["stamps"] == {
+        "available": 7,
+        "pending": 0,
+        "reserved": 2,
+        "debt": 0,
+    }
+
+    def newest() -> str:
+        return str(shop.do("GET", path + "/entries?limit=1")["data"][0]["kind"])
+
+    def released() -> bool:
+        done = deployment.cloud.client("lambda").invoke(
+            FunctionName=deployment.names["OnHour"], Payload=json.dumps(HOUR_HAS_COME)
+        )
+        assert "FunctionError" not in done, done["Payload"].read()
+        return newest() == "released"
+
+    assert newest() == "reserved"
+    until(released, "the release of the reservation")
+    assert shop.do("GET", path + "/verify")["valid"]
+
+
+def test_an_erased_person_is_in_no_table_no_queue_no_log_and_no_wallet(
+    deployment: Deployment,
+) -> None:
+    shop = live_shop(deployment)
+    planted = "xplantedx"
+    fields = {"external_id": planted, "given_name": planted, "email": f"{planted}@example.com"}
+    member_id = shop.do("POST", "/v1/members", fields)["id"]
+    path = f"/v1/members/{member_id}"
+    assert shop.call("GET", shop.do("GET", path + "/passes")["google"]).status == 302
+    bought = order(member_id, "erase-1", 3)
+    bought["lines"][0]["name"] = f"for {planted}"
+    shop.do("POST", "/v1/orders", bought)
+    refund = {"id": "r1", "amount": 1, "reason": f"{planted} was ill"}
+    shop.do("POST", "/v1/orders/webshop/erase-1/refunds", refund)
+    adjustment = {"currency": "stamps", "amount": 1, "reason": planted}
+    shop.do("POST", path + "/adjustments", adjustment, Idempotency_Key="e")
+    shop.do("PATCH", path, {"family_name": planted})
+
+    def google_has_it() -> bool:
+        objects = (deployment.google_folder / "loyaltyObject").glob("*")
+        return any(planted in file.read_text() for file in objects)
+
+    assert planted in everything_in_tables(deployment)
+    assert google_has_it()
+    assert shop.do("DELETE", path)["standing"] == "erased"
+    until(lambda: not google_has_it(), "the emptying of Google's object")
+    until(lambda: messages_left(deployment) == 0, "the work of the queues")
+    assert planted not in everything_in_tables(deployment)
+    assert planted not in logs_of(deployment)
+
+
+def everything_in_tables(deployment: Deployment) -> str:
+    """All items of all tables, unpacked."""
+    client = deployment.cloud.client("dynamodb")
+    texts = []
+    for name in ("Ledger", "Orders", "Records"):
+        for page in client.get_paginator("scan").paginate(TableName=deployment.names[name]):
+            for item in page["Items"]:
+                lines = item.get("lines")
+                texts.append(repr(item))
+                texts.append(repr(zlib.decompress(lines["B"])) if lines else "")
+    return "".join(texts)
+
+
+def messages_left(deployment: Deployment) -> int:
+    client = deployment.cloud.client("sqs")
+    kinds = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    left = 0
+    for name in ("Wallet", "Due", "Parked", "WalletDead", "DueDead"):
+        found = client.get_queue_attributes(QueueUrl=deployment.names[name], AttributeNames=kinds)
+        left += sum(int(found["Attributes"][kind]) for kind in kinds)
+    return left
+
+
+def logs_of(deployment: Deployment) -> str:
+    """What all functions have logged."""
+    client = deployment.cloud.client("logs")
+    texts = []
+    for group in client.describe_log_groups()["logGroups"]:
+        found = client.filter_log_events(logGroupName=group["logGroupName"])
+        texts += [event["message"] for event in found["events"]]
+    assert any("POST /v1/members" in text for text in texts)
+    return "".join(texts)
