@@ -159,6 +159,8 @@ class Redeem(Keyed):
 
     reward: str
     quantity: int
+    amount: int | None = None  # of points, for a reward that is paid with any number of them
+    total: int | None = None  # of the bill that they pay, in minor units
 
     @property
     def ref(self) -> str:

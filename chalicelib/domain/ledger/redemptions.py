@@ -16,7 +16,8 @@ from chalicelib.domain.ledger.entries import (
     StoredEntry,
 )
 from chalicelib.domain.ledger.orders import renew
-from chalicelib.domain.program.program import ProductReward, Program
+from chalicelib.domain.program.program import Program
+from chalicelib.domain.rewards.reward import Asked, Reward
 from chalicelib.kernel.clock import Instant
 
 NO_RULE = 0
@@ -34,8 +35,10 @@ def redeem(
     reward = reward_of(program, command.reward)
     if isinstance(reward, Refusal):
         return reward
+    price = reward.price(Asked(command.quantity, command.amount, command.total))
+    if isinstance(price, Refusal):
+        return price
     account = Account.open(head.snapshot)
-    price = reward.cost * command.quantity
     available = account.available(reward.currency)
     if available < price:
         return insufficient(program.currency_names[reward.currency], price, available)
@@ -101,7 +104,7 @@ def spent_by(entry: Entry) -> Lots:
     return Lots(Lot(*lot.bucket, -lot.amount) for lot in entry.moves if lot.amount < 0)
 
 
-def reward_of(program: Program, reward_id: str) -> ProductReward | Refusal:
+def reward_of(program: Program, reward_id: str) -> Reward | Refusal:
     """The reward of this id, or that there is none."""
     reward = program.rewards_by_id.get(reward_id)
     if reward is None:

@@ -21,7 +21,8 @@ from chalicelib.domain.ledger.entries import (
     StoredEntry,
 )
 from chalicelib.domain.ledger.redemptions import NO_RULE, insufficient, reward_of
-from chalicelib.domain.program.program import ProductReward, Program, currency_of
+from chalicelib.domain.program.program import Program, currency_of
+from chalicelib.domain.rewards.reward import Asked, Reward
 from chalicelib.kernel.clock import Instant
 
 MAX_OPEN = 8  # reservations of one member at once
@@ -106,13 +107,14 @@ def void(
     return _end(head, hold, Kind.VOIDED, 0, command.fingerprint, program, recorded_at)
 
 
-def _price(command: Reserve, program: Program) -> tuple[int, int, ProductReward | None] | Refusal:
+def _price(command: Reserve, program: Program) -> tuple[int, int, Reward | None] | Refusal:
     """The currency, the amount, and the reward if it is one."""
     if command.reward is not None:
         reward = reward_of(program, command.reward)
         if isinstance(reward, Refusal):
             return reward
-        return reward.currency, reward.cost * command.quantity, reward
+        price = reward.price(Asked(command.quantity))
+        return price if isinstance(price, Refusal) else (reward.currency, price, reward)
     currency = currency_of(program, command.currency or "")
     if isinstance(currency, Refusal):
         return currency

@@ -9,7 +9,8 @@ from chalicelib.domain.ledger.account import Clawback
 from chalicelib.domain.program.document import ExpiryDocument, ProgramDocument
 from chalicelib.domain.program.expiry import MONTHS, EndOf, Expiry
 from chalicelib.domain.program.numbers import Numbers, rule_name
-from chalicelib.domain.program.program import Currency, ProductReward, Program
+from chalicelib.domain.program.program import Currency, Program
+from chalicelib.domain.rewards.kinds import compile_reward
 from chalicelib.kernel.money import is_currency
 
 
@@ -45,14 +46,7 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
             for rule in document.earn
         ),
         rewards=tuple(
-            ProductReward(
-                reward.id,
-                numbers.rewards[reward.id],
-                reward.name,
-                of_currency[reward.cost.currency],
-                reward.cost.amount,
-                reward.stock,
-            )
+            compile_reward(reward, numbers.rewards[reward.id], of_currency[reward.cost.currency])
             for reward in document.rewards
         ),
         numbers=numbers,

@@ -13,7 +13,7 @@ import msgspec
 from chalicelib.domain.earning.documents import Identifier
 from chalicelib.domain.earning.kinds import EarnDocument
 from chalicelib.domain.errors import FieldError
-from chalicelib.domain.rewards.documents import ProductRewardDocument
+from chalicelib.domain.rewards.kinds import RewardDocument
 from chalicelib.kernel.patterns import whole
 from chalicelib.kernel.validation import place_and_reason
 
@@ -54,7 +54,7 @@ class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         dict[Identifier, CurrencyDocument], msgspec.Meta(min_length=1, max_length=8)
     ]
     earn: Annotated[list[EarnDocument], msgspec.Meta(max_length=500)] = []
-    rewards: Annotated[list[ProductRewardDocument], msgspec.Meta(max_length=500)] = []
+    rewards: Annotated[list[RewardDocument], msgspec.Meta(max_length=500)] = []
     look: Identifier = "classic"
     language: Annotated[str, msgspec.Meta(pattern=whole(r"[a-z]{2}(-[A-Z]{2})?"))] = "en"
 

@@ -11,6 +11,7 @@ from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.ledger.account import Clawback
 from chalicelib.domain.program.expiry import Expiry
 from chalicelib.domain.program.numbers import Numbers
+from chalicelib.domain.rewards.reward import Reward
 from chalicelib.kernel.clock import Instant
 
 
@@ -39,18 +40,6 @@ class Currency:
 
 
 @dataclass(frozen=True)
-class ProductReward:
-    """A thing handed over for `cost` of a currency."""
-
-    id: str
-    number: int
-    name: str
-    currency: int
-    cost: int
-    stock: int | None  # how many there are, for all members together
-
-
-@dataclass(frozen=True)
 class Program:
     """One version of one program."""
 
@@ -62,7 +51,7 @@ class Program:
     language: str
     currencies: tuple[Currency, ...]
     earn: tuple[EarnRule, ...]
-    rewards: tuple[ProductReward, ...]
+    rewards: tuple[Reward, ...]
     numbers: Numbers  # of this version's names, and of every earlier one's
 
     @cached_property
@@ -79,11 +68,11 @@ class Program:
         return {rule.number: rule for rule in self.earn}
 
     @cached_property
-    def rewards_by_id(self) -> dict[str, ProductReward]:
+    def rewards_by_id(self) -> dict[str, Reward]:
         return {reward.id: reward for reward in self.rewards}
 
     @cached_property
-    def rewards_by_number(self) -> dict[int, ProductReward]:
+    def rewards_by_number(self) -> dict[int, Reward]:
         return {reward.number: reward for reward in self.rewards}
 
 
