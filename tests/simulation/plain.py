@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 ZONE = ZoneInfo("Europe/Berlin")
 POINTS, STARS = "points", "stars"
 NEVER = date.max
+MONTHS, IDLE = "to the month's end", "idle days"
 REMEMBERED = 16  # lots whose expiry is remembered
 
 
@@ -24,9 +25,10 @@ class Terms:
     give: int
     per: int
     waits_days: int
-    lives: tuple[str, int] | None  # ("days", 3) or ("to the month's end", 1)
+    lives: tuple[str, int] | None  # ("days", 3), ("idle days", 3), ("to the month's end", 1)
     clawback: str
     mug: int
+    beans: int  # units for a star; what is left over of more than one is carried
 
     def document(self) -> dict[str, Any]:
         """The program that says it."""
@@ -34,7 +36,8 @@ class Terms:
         lives: dict[str, Any] | None = None
         if self.lives:
             how, count = self.lives
-            lives = {"days": count} if how == "days" else {"months": count, "end_of": "month"}
+            lives = {"days": count} if how != MONTHS else {"months": count, "end_of": "month"}
+            lives |= {"since": "last_activity"} if self.renewed else {}
         return {
             "name": "Simulated",
             "time_zone": ZONE.key,
@@ -57,7 +60,8 @@ class Terms:
                     "kind": "per_unit",
                     "currency": STARS,
                     "give": 1,
-                    "per": 1,
+                    "per": self.beans,
+                    "carry_remainder": self.beans > 1,
                     "include": {"categories": ["beans"]},
                 },
             ],
@@ -72,12 +76,17 @@ class Terms:
             ],
         }
 
+    @property
+    def renewed(self) -> bool:
+        """Whether points live as long as their member does something."""
+        return self.lives is not None and self.lives[0] == IDLE
+
     def ends(self, start: date) -> date:
         """The first day on which points of this day are gone."""
         if self.lives is None:
             return NEVER
         how, count = self.lives
-        if how == "days":
+        if how != MONTHS:
             return start + timedelta(days=count)
         month = start.year * 12 + start.month - 1 + count + 1
         return date(month // 12, month % 12 + 1, 1)
@@ -126,6 +135,7 @@ class Purse:
     debts: Counter[str] = field(default_factory=Counter)
     gone: Counter[Lot] = field(default_factory=Counter)
     holds: dict[int, Hold] = field(default_factory=dict)
+    left: int = 0  # beans, of a star
     stock: int = 0  # mugs that are taken or held
 
     def balance(self, currency: str) -> tuple[int, int, int, int]:
@@ -207,16 +217,34 @@ class Purse:
                 self.give(lot, amount - part)
         return spent
 
-    def claw_back(self, currency: str, amount: int, own: list[Lot], policy: str) -> int:
+    def renew(self, terms: Terms, active_at: int) -> None:
+        """All points live on from an activity."""
+        ends = terms.ends(day(active_at))
+        for lot in sorted(+self.lots) if terms.renewed else ():
+            if lot.currency == POINTS and lot.ends != ends:
+                self.lots[Lot(POINTS, ends, lot.waits)] += self.lots.pop(lot)
+
+    def waiting(self, own: list[Lot], *, renewed: bool) -> list[Lot]:
+        """Where points that wait are, also if an activity moved them."""
+        waits = {lot.waits for lot in own}
+        moved = [lot for lot in sorted(self.lots) if renewed and lot.waits in waits]
+        currency = {lot.currency for lot in own}
+        return [*own, *(lot for lot in moved if lot.currency in currency and lot not in own)]
+
+    def claw_back(
+        self, currency: str, amount: int, own: list[Lot], policy: str, *, renewed: bool
+    ) -> int:
         """Takes back what an order gave; how much of it is counted as taken."""
         own = [lot for lot in own if lot.currency == currency]
-        left = amount - _sum(self.take([lot for lot in own if _waits_at_all(lot)], amount))
+        waiting = self.waiting([lot for lot in own if _waits_at_all(lot)], renewed=renewed)
+        left = amount - _sum(self.take(waiting, amount))
         if policy == "only_pending":
             return amount - left
         plain = list(dict.fromkeys(Lot(lot.currency, lot.ends) for lot in own))
         left -= _sum(self.take(plain, left))
         lapsed = 0
-        for lot in plain:
+        lapsing = [lot for lot in self.gone if renewed and lot.currency == currency]
+        for lot in dict.fromkeys([*plain, *lapsing]):
             part = min(left, self.gone[lot])
             self.gone[lot] -= part
             left -= part
@@ -292,7 +320,14 @@ class Bill:
     def earned(self, currency: str) -> int:
         """What the content gives by itself."""
         weight = sum(self.weights(currency))
-        return weight if currency == STARS else weight * self.terms.give // self.terms.per
+        if currency == STARS:
+            return weight // self.terms.beans
+        return weight * self.terms.give // self.terms.per
+
+    def kept(self) -> int:
+        """The beans that count and did not come back."""
+        weight = sum(self.weights(STARS)) if self.given else 0
+        return weight - int(weight * self.back(STARS))
 
     def worth(self, currency: str) -> int:
         """What is left of that after what came back."""
@@ -336,6 +371,7 @@ class Plain:
         bill = self.bills.setdefault(content.id, Bill(terms))
         first = bill.content is None
         worth = {} if first else {one: bill.worth(one) for one in (POINTS, STARS)}
+        kept = 0 if first else bill.kept()
         waited = {} if first else {one: bill.waits(one) for one in (POINTS, STARS)}
         before = Counter(purse.lots)
         if not first:
@@ -349,7 +385,10 @@ class Plain:
         counts = content.placed_at >= purse.joined_at // 1000 * 1000
         bill.given = {one: bill.earned(one) for one in (POINTS, STARS)} if counts else {}
         for currency in (POINTS, STARS):
-            self._change(purse, bill, currency, bill.worth(currency) - worth.get(currency, 0))
+            change = bill.worth(currency) - worth.get(currency, 0)
+            self._change(purse, bill, currency, change, bill.kept() - kept)
+        if first and counts:
+            purse.renew(bill.terms, content.placed_at)
         self._own(purse, bill, before)
 
     def edit(self, member_id: str, content: Any) -> None:
@@ -368,15 +407,18 @@ class Plain:
     ) -> None:
         purse, bill = self.purses[member_id], self.bills[order_id]
         worth = {one: bill.worth(one) for one in (POINTS, STARS)}
+        kept = bill.kept()
         bill.units.update(lines)
         bill.amount += amount
         bill.rest = bill.rest or rest
         for currency in (POINTS, STARS):
-            self._change(purse, bill, currency, bill.worth(currency) - worth[currency])
+            change = bill.worth(currency) - worth[currency]
+            self._change(purse, bill, currency, change, bill.kept() - kept)
 
-    def redeem(self, member_id: str, event: str, quantity: int, cost: int) -> None:
+    def redeem(self, member_id: str, event: str, quantity: int, terms: Terms, now: int) -> None:
         purse = self.purses[member_id]
-        self._spent[event] = (purse.spend(POINTS, cost * quantity), quantity)
+        purse.renew(terms, now)
+        self._spent[event] = (purse.spend(POINTS, terms.mug * quantity), quantity)
         purse.stock += quantity
 
     def give_back(self, member_id: str, event: str) -> None:
@@ -419,6 +461,7 @@ class Plain:
             purse.give(lot, amount)
         purse.gone.update(other.gone)
         purse.stock += other.stock
+        purse.left += other.left
         purse.joined_at = min(purse.joined_at, other.joined_at)
         self.merged[other_id] = member_id
         self.purses[other_id] = Purse(other.joined_at)
@@ -438,15 +481,26 @@ class Plain:
             was, now = waited[currency], waits[currency]
             if bill.net[currency] <= 0 or was in (now, date.min):
                 continue
-            lot = bill.lot(currency, was)
-            released = min(bill.net[currency], purse.lots[lot])
-            purse.lots[lot] -= released
-            purse.give(Lot(lot.currency, lot.ends, now), released)
+            renewed = bill.terms.renewed and currency == POINTS
+            left = bill.net[currency]
+            for lot in purse.waiting([bill.lot(currency, was)], renewed=renewed):
+                released = min(left, purse.lots[lot])
+                purse.lots[lot] -= released
+                purse.give(Lot(lot.currency, lot.ends, now), released)
+                left -= released
 
-    def _change(self, purse: Purse, bill: Bill, currency: str, points: int) -> None:
+    def _change(self, purse: Purse, bill: Bill, currency: str, points: int, beans: int) -> None:
+        if currency == STARS and bill.terms.beans > 1:
+            purse.left += beans
+            points = purse.left // bill.terms.beans
+            points = 0 if beans <= 0 < points else points
+            purse.left -= points * bill.terms.beans
         if points < 0:
             policy = bill.terms.clawback if currency == POINTS else "clamp"
-            bill.net[currency] -= purse.claw_back(currency, -points, list(bill.own), policy)
+            renewed = bill.terms.renewed and currency == POINTS
+            bill.net[currency] -= purse.claw_back(
+                currency, -points, list(bill.own), policy, renewed=renewed
+            )
         else:
             purse.give(bill.lot(currency, bill.waits(currency)), points)
             bill.net[currency] += points

@@ -40,7 +40,7 @@ from chalicelib.services.appending import Appended
 from chalicelib.services.context import Context, Here, enter
 from chalicelib.services.refunds import OrderChange
 from tests.fakes.interference import Crash
-from tests.simulation.plain import POINTS, STARS, Terms
+from tests.simulation.plain import IDLE, MONTHS, POINTS, STARS, Terms
 from tests.simulation.world import PROGRAM, World
 
 Run = Callable[[Context, Here], Any]
@@ -211,9 +211,10 @@ class Play:
             give=random.randint(1, 3),
             per=random.choice([7, 100, 300]),
             waits_days=random.choice([0, 0, 1, 5]),
-            lives=random.choice([None, ("days", 3), ("days", 20), ("to the month's end", 1)]),
+            lives=random.choice([None, ("days", 3), ("days", 20), (IDLE, 6), (MONTHS, 1)]),
             clawback=random.choice(["debt", "debt", "clamp", "only_pending"]),
             mug=random.choice([5, 20]),
+            beans=random.choice([1, 3]),
         )
         calm, self.world.calm = self.world.calm, True
         context = self.world.process()

@@ -50,9 +50,12 @@ class Rate:
     def points_carried(self, weight: int, remainder: int) -> tuple[int, int]:
         """What a weight earns on top of a remainder, and the new remainder.
 
-        With a negative weight it is the exact inverse: points below zero are to be taken back.
+        With a negative weight it is the exact inverse: points below zero are to be taken back. A
+        remainder above a whole point (of two accounts that were merged) waits for the next order.
         """
-        return divmod(remainder + weight * self.give, self.per)
+        total = remainder + weight * self.give
+        points, left = divmod(total, self.per)
+        return (0, total) if weight <= 0 < points else (points, left)
 
 
 @dataclass(frozen=True)
