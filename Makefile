@@ -8,13 +8,14 @@ SEEDS ?= 1000
 FROM ?= 1
 SAY := @printf '%s\n'
 
-.PHONY: run demo verify test soak check bench openapi package deploy setup clean help
+.PHONY: run demo verify replay test soak check bench openapi package deploy setup clean help
 
 help:
 	$(SAY) "make run      everything on this machine, at http://localhost:8000" \
 		"make demo     the story, played against make run" \
 		"make verify   proves every chain of the ledger  STAGE=local  [MEMBER='prg_x#mem_y']" \
 		"make test     all tests, offline" \
+		"make replay   tells the queues of every member, after the stream was down  STAGE=prod" \
 		"make soak     the seeded simulation, longer  [SEEDS=1000] [FROM=1]" \
 		"make check    linters, types and structure" \
 		"make bench    measurements" \
@@ -48,6 +49,9 @@ demo: setup
 verify: setup
 	@$(BIN)/python -m $(if $(filter local,$(STAGE)),local.verify,infra.verify --stage $(STAGE)) \
 		$(if $(MEMBER),--member "$(MEMBER)")
+
+replay: setup
+	@$(BIN)/python -m infra.replay --stage $(STAGE)
 
 bench: setup
 	@$(BIN)/python -m benchmarks $(ARGS)

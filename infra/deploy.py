@@ -17,7 +17,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.package import STAGES, Package, package
+from infra.package import DEPLOYED_STAGES, Package, package
 from infra.progress import Failed, say, step
 
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
@@ -84,6 +84,10 @@ class Stack:
                 self._execute(
                     change_set, "stack_update_complete" if exists else "stack_create_complete"
                 )
+        return self.outputs()
+
+    def outputs(self) -> dict[str, str]:
+        """What it says of itself; nothing where the stack is not there."""
         outputs = self._describe().get("Outputs", [])
         return {output["OutputKey"]: output["OutputValue"] for output in outputs}
 
@@ -129,6 +133,14 @@ class Stack:
         self._client.get_waiter(done).wait(StackName=self.name, WaiterConfig={"Delay": 5})
 
 
+def deployed(stage: str) -> dict[str, str]:
+    """The outputs of a stage's stack. Raises `Failed` where there is none."""
+    outputs = Stack(f"regulars-{stage}", ()).outputs()
+    if not outputs:
+        raise Failed(f"{stage} is not deployed with these credentials in this region")
+    return outputs
+
+
 def _upload(bucket: str, made: Package) -> tuple[str, list[str]]:
     """The address of the template, and the names of its parameters."""
     s3 = boto3.client("s3")
@@ -149,9 +161,7 @@ def _parameter(text: str) -> tuple[str, str]:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Deploys a stage to AWS.")
-    parser.add_argument(
-        "--stage", choices=[stage for stage in STAGES if stage != "local"], required=True
-    )
+    parser.add_argument("--stage", choices=DEPLOYED_STAGES, required=True)
     parser.add_argument("--bucket", required=True, help="an S3 bucket of yours, in the same region")
     parser.add_argument(
         "--parameter", type=_parameter, action="append", default=[], metavar="NAME=VALUE"

@@ -27,6 +27,7 @@ from infra.vendor import compile_folder, host_architecture, vendored
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("local", "dev", "prod")
 LOCAL_STAGE = "local"
+DEPLOYED_STAGES = tuple(stage for stage in STAGES if stage != LOCAL_STAGE)
 _MADE_OF = ("app.py", "chalicelib", "passes", "programs", "infra", ".chalice", "requirements.txt")
 _DOCUMENTS = ("passes", "programs")
 _MISSING = "Could not install dependencies"  # Chalice says so and goes on

@@ -16,7 +16,8 @@ import boto3
 from chalicelib.adapters.dynamo.ledger import DynamoLedger
 from chalicelib.domain.ledger.entries import LogKey
 from chalicelib.services.accounts import prove_stretch
-from infra.package import LOCAL_STAGE, STAGES
+from infra.deploy import deployed
+from infra.package import DEPLOYED_STAGES
 from infra.progress import say
 
 EVERY = 10_000  # logs, between two lines that say how far it is
@@ -26,7 +27,7 @@ def verify(client: Any, table: str, member: str | None = None) -> bool:
     """Whether all logs, or the one of `<program>#<member>`, are right; says what is not."""
     ledger = DynamoLedger(client, table, table)
     logs, entries, broken = 0, 0, 0
-    for name in [member] if member else _logs(client, table):
+    for name in [member] if member else logs(client, table):
         count, wrong = _prove(ledger, name)
         logs += 1
         entries += count
@@ -54,7 +55,7 @@ def _prove(ledger: DynamoLedger, name: str) -> tuple[int, str | None]:
         before = stretch.before
 
 
-def _logs(client: Any, table: str) -> Iterator[str]:
+def logs(client: Any, table: str) -> Iterator[str]:
     """Every partition key of the table, once."""
     seen: set[str] = set()
     pages: Iterable[Any] = client.get_paginator("scan").paginate(
@@ -71,13 +72,11 @@ def _logs(client: Any, table: str) -> Iterator[str]:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Proves the ledger of a stage.")
-    stages = [stage for stage in STAGES if stage != LOCAL_STAGE]
-    parser.add_argument("--stage", choices=stages, required=True)
+    parser.add_argument("--stage", choices=DEPLOYED_STAGES, required=True)
     parser.add_argument("--member", help="<program>#<member>; without it, all")
     asked = parser.parse_args()
-    stack = boto3.resource("cloudformation").Stack(f"regulars-{asked.stage}")
-    outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.outputs}
-    right = verify(boto3.client("dynamodb"), outputs["LedgerTable"], asked.member)
+    table = deployed(asked.stage)["LedgerTable"]
+    right = verify(boto3.client("dynamodb"), table, asked.member)
     sys.exit(0 if right else 1)
 
 
