@@ -10,6 +10,7 @@ import pytest
 from app import app
 from chalicelib.api.endpoints import Route
 from chalicelib.domain.access.callers import Role
+from chalicelib.kernel.clock import SECOND, from_rfc3339
 from tests.fakes.shop import START, Shop, drink, invoke
 
 PRIVATE = [route for route in app.operations if route.callers]
@@ -145,6 +146,15 @@ def test_tokens_go_by_the_real_clock_and_not_by_the_test_clock(coffee: Shop) -> 
     good = token(coffee, ada)
     coffee.call("PUT", "/v1/test_clock", {"now": "2028-01-01T00:00:00Z"})
     assert coffee.call("GET", "/v1/me", key=good).status == 200
+
+
+def test_a_token_minted_by_a_clock_that_is_ahead_is_good(coffee: Shop) -> None:
+    """Two processes, their clocks some seconds apart: the second is asked at once."""
+    ada = coffee.enrol()
+    coffee.clock.at = from_rfc3339("2099-01-01T00:00:05Z")
+    key = token(coffee, ada)
+    coffee.clock.at -= 5 * SECOND
+    assert coffee.call("GET", "/v1/me", key=key).status == 200
 
 
 def test_a_revoked_key_is_refused_within_a_minute(coffee: Shop) -> None:
