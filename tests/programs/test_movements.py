@@ -465,3 +465,21 @@ def test_an_order_that_went_through_two_merges_is_folded_in_its_order(corner: Sh
     assert corner.refund("1", "r2", amount=601).code == "refund_exceeds_order"
     assert corner.refund("1", "r3", amount=600).status == 201
     assert corner.balance(eve, "points") == 0
+
+
+@pytest.mark.parametrize("early", [False, True], ids=["another rule", "confirmed early"])
+def test_a_refund_takes_no_pending_points_of_another_order(early: bool) -> None:
+    """Two orders of one day wait in one lot; what can be spent of the one is taken back there."""
+    document = program()
+    rule = document["earn"][0]
+    document["earn"].append({**rule, "id": "waits", "pending": {"days": 14}})
+    if early:
+        document["earn"] = document["earn"][1:]
+    shop = opened(document)
+    ada = shop.enrol()
+    shop.order(ada, "1", goods(1000))
+    shop.order(ada, "2", goods(1000))
+    if early:
+        assert shop.call("POST", "/v1/orders/till/2/confirm").status == 200
+    shop.refund("2", "r")
+    assert held(shop, ada) == {"pending": 10} | ({} if early else {"available": 10})

@@ -232,11 +232,16 @@ class Purse:
         return [*own, *(lot for lot in moved if lot.currency in currency and lot not in own)]
 
     def claw_back(
-        self, currency: str, amount: int, own: list[Lot], policy: str, *, renewed: bool
+        self, sort: Lot, amount: int, own: list[Lot], policy: str, *, renewed: bool
     ) -> int:
-        """Takes back what an order gave; how much of it is counted as taken."""
+        """Takes back what an order gave; how much of it is counted as taken.
+
+        `sort` says of which currency it is, and until when it waits.
+        """
+        currency, waits = sort.currency, sort.waits
         own = [lot for lot in own if lot.currency == currency]
-        waiting = self.waiting([lot for lot in own if _waits_at_all(lot)], renewed=renewed)
+        where = dict.fromkeys(Lot(currency, lot.ends, waits) for lot in own)
+        waiting = self.waiting(list(where), renewed=renewed) if waits != date.min else []
         left = amount - _sum(self.take(waiting, amount))
         if policy == "only_pending":
             return amount - left
@@ -261,10 +266,6 @@ UNTIL_PAID = date.max
 
 def _waits(lot: Lot) -> bool:
     return lot.waits not in (date.min, UNTIL_PAID)
-
-
-def _waits_at_all(lot: Lot) -> bool:
-    return lot.waits != date.min
 
 
 def _sum(taken: list[tuple[Lot, int]]) -> int:
@@ -498,9 +499,9 @@ class Plain:
         if points < 0:
             policy = bill.terms.clawback if currency == POINTS else "clamp"
             renewed = bill.terms.renewed and currency == POINTS
-            bill.net[currency] -= purse.claw_back(
-                currency, -points, list(bill.own), policy, renewed=renewed
-            )
+            sort = bill.lot(currency, bill.waits(currency))
+            own = list(bill.own)
+            bill.net[currency] -= purse.claw_back(sort, -points, own, policy, renewed=renewed)
         else:
             purse.give(bill.lot(currency, bill.waits(currency)), points)
             bill.net[currency] += points

@@ -40,7 +40,7 @@ def test_h05_what_was_spent_is_owed_or_forgiven_or_never_taken() -> None:
     }
     for policy, (taken, left) in expected.items():
         held = account(Lot(*waiting, 70), Lot(*SOON, 50))
-        assert held.claw_back(1, 150, [waiting], policy) == taken
+        assert held.claw_back(1, 150, [waiting], policy, waits=150) == taken
         assert amounts(held) == left
 
 

@@ -173,16 +173,18 @@ class Account:
         own: Iterable[Bucket],
         policy: Clawback,
         *,
+        waits: int = 0,
         renewed: bool = False,
     ) -> Taken:
-        """Takes back what an order gave: what still waits first, then its own lots, then any.
+        """Takes back what an order gave: where it waits (`waits`: until that day), else of its own
+        lots, then of any.
 
         What of its own lots expired unspent is gone already and is not taken again; where activity
         has `renewed` their expiry, any expired lot may have been theirs. Points that a reservation
-        has set aside are not touched.
+        has set aside are not touched, nor what waits for other orders.
         """
         own = [bucket for bucket in own if bucket[0] == currency]
-        waiting = [bucket for bucket in own if bucket[2]]
+        waiting = list(dict.fromkeys((*bucket[:2], waits, bucket[3]) for bucket in own if waits))
         left = self._drain([*waiting, *(self._renewed(waiting) if renewed else ())], amount)
         if policy is Clawback.ONLY_PENDING:
             return Taken(amount - left)

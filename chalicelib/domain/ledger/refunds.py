@@ -125,6 +125,7 @@ def claw_back(
         amount,
         standing.buckets,
         currency.clawback,
+        waits=standing.waits_until(standing.program.rules_by_number[effect.rule]),
         renewed=currency.renewed,
     )
     effects = [Effect(effect.rule, effect.currency, -taken.amount, weight)]
