@@ -85,7 +85,7 @@ def test_a_lost_request_is_sent_again(engine: tuple[Store, Transport]) -> None:
     assert transport.sent == 2
 
 
-def test_a_put_that_did_commit_meets_itself_when_it_is_sent_again(
+def test_fault_03_a_put_that_did_commit_meets_itself_when_it_is_sent_again(
     engine: tuple[Store, Transport],
 ) -> None:
     store, transport = engine
@@ -114,7 +114,9 @@ def test_a_transaction_that_did_commit_is_not_done_twice(
     "code",
     ["ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"],
 )
-def test_throttling_is_waited_for_and_then_said(engine: tuple[Store, Transport], code: str) -> None:
+def test_fault_15_throttling_is_waited_for_and_then_said(
+    engine: tuple[Store, Transport], code: str
+) -> None:
     store, transport = engine
     transport.troubles = [answer(code)] * 2
     assert store.ledger.head(samples.LOG, strong=True) is None
@@ -147,7 +149,9 @@ def test_a_conflict_with_a_transaction_is_tried_again(engine: tuple[Store, Trans
         store.ledger.append(samples.entry(2, "shop:2#paid"))
 
 
-def test_a_transaction_that_conflicts_is_tried_again(engine: tuple[Store, Transport]) -> None:
+def test_fault_14_a_transaction_that_conflicts_is_tried_again(
+    engine: tuple[Store, Transport],
+) -> None:
     store, transport = engine
     reasons = [{"Code": "None"}, {"Code": "TransactionConflict"}, {"Code": "None"}]
     conflict = answer("TransactionCanceledException", CancellationReasons=reasons)

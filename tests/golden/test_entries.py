@@ -128,7 +128,7 @@ SECOND_SCHEMA = {
 
 
 @pytest.mark.parametrize("kind", FIRST_SCHEMA)
-def test_an_entry_of_the_first_schema_is_read_as_ever(kind: str) -> None:
+def test_fault_49_an_entry_of_the_first_schema_is_read_as_ever(kind: str) -> None:
     entry, stored = FIRST_SCHEMA[kind]
     assert decode(bytes.fromhex(stored)) == entry
 

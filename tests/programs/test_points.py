@@ -106,7 +106,7 @@ def test_tax_counts_as_the_program_says(
 
 
 @pytest.mark.parametrize(("rounding", "points"), [("floor", 28), ("half_up", 29), ("ceiling", 29)])
-def test_b31_parts_of_a_point_are_rounded_as_the_program_says(
+def test_fault_26_b31_parts_of_a_point_are_rounded_as_the_program_says(
     shop: Shop, rounding: str, points: int
 ) -> None:
     assert earned(shop, with_rule(give=3, per=200, rounding=rounding), goods(1900)) == points
@@ -250,7 +250,7 @@ def test_when_all_the_money_is_back_everything_is_taken_back(shop: Shop) -> None
     assert shop.balance(ada, "points") == 0
 
 
-def test_more_points_than_can_be_counted_are_refused(shop: Shop) -> None:
+def test_fault_52_more_points_than_can_be_counted_are_refused(shop: Shop) -> None:
     shop.call("POST", "/v1/programs", with_rule(give=10**12, per=1))
     ada = shop.enrol()
     refused = shop.order(ada, "1", goods(10_000))

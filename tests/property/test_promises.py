@@ -46,7 +46,7 @@ def state(shop: Shop, member_id: str) -> Any:
     lines=LINES,
     data=st.data(),
 )
-def test_refunds_in_any_split_after_any_edit_of_the_program_restore_what_was(
+def test_fault_24_refunds_in_any_split_after_any_edit_of_the_program_restore_what_was(
     before: Any, edits: Any, first: Any, lines: Any, data: st.DataObject
 ) -> None:
     shop = opened(*before)

@@ -90,7 +90,9 @@ BAD_ORDERS: dict[str, tuple[Callable[[str], str], int, str | None]] = {
 
 
 @pytest.mark.parametrize("why", BAD_ORDERS)
-def test_a_bad_order_is_refused_with_its_reason_and_leaves_no_trace(coffee: Shop, why: str) -> None:
+def test_fault_25_a_bad_order_is_refused_with_its_reason_and_leaves_no_trace(
+    coffee: Shop, why: str
+) -> None:
     body, status, field = BAD_ORDERS[why]
     ada = coffee.enrol(external_id="ada")
     sent = body(ada).encode("utf-8", "surrogateescape")
@@ -183,7 +185,7 @@ def test_a_bad_limit_is_refused(coffee: Shop, limit: str) -> None:
     assert (reply.status, reply.json["errors"][0]["field"]) == (422, "limit")
 
 
-def test_a_bad_cursor_is_refused(coffee: Shop) -> None:
+def test_fault_37_a_bad_cursor_is_refused(coffee: Shop) -> None:
     ada, bob = coffee.enrol(external_id="ada"), coffee.enrol(external_id="bob")
     for member in (ada, bob):
         for number in range(3):

@@ -86,7 +86,7 @@ def test_a_members_token_opens_nothing_of_another_member(coffee: Shop, route: Ro
     assert reply.status == (404 if Role.MEMBER in route.callers else 403)
 
 
-def test_another_programs_things_are_not_there(coffee: Shop) -> None:
+def test_fault_36_another_programs_things_are_not_there(coffee: Shop) -> None:
     ada = coffee.enrol(external_id="ada")
     coffee.order(ada, "1", drink())
     other = Shop(coffee.runtime.context.store)
@@ -116,7 +116,7 @@ def forged(**changes: Any) -> dict[str, Any]:
     return {**claims, **changes}
 
 
-def test_a_token_that_is_expired_forged_or_unsigned_is_no_token(coffee: Shop) -> None:
+def test_fault_35_a_token_that_is_expired_forged_or_unsigned_is_no_token(coffee: Shop) -> None:
     ada = coffee.enrol(external_id="ada")
     good = token(coffee, ada)
     claims = jwt.decode(good, options={"verify_signature": False})

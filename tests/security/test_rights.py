@@ -107,7 +107,7 @@ def erase(shop: Shop, member_id: str) -> Any:
     return reply.json
 
 
-def test_what_was_erased_is_in_no_store_no_queue_no_log_and_no_wallet(
+def test_fault_51_what_was_erased_is_in_no_store_no_queue_no_log_and_no_wallet(
     points: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

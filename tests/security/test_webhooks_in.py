@@ -91,7 +91,7 @@ def test_a_signed_refund_takes_back(coffee: Shop) -> None:
         {"webhook-timestamp": ""},
     ],
 )
-def test_a_bad_signature_is_refused_and_nothing_happens(
+def test_fault_33_a_bad_signature_is_refused_and_nothing_happens(
     coffee: Shop, headers: dict[str, str]
 ) -> None:
     key = make_key(coffee)
@@ -102,7 +102,9 @@ def test_a_bad_signature_is_refused_and_nothing_happens(
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(-301, 401), (-300, 200), (300, 200), (301, 401)])
-def test_a_signature_is_good_for_five_minutes(coffee: Shop, seconds: int, status: int) -> None:
+def test_fault_32_a_signature_is_good_for_five_minutes(
+    coffee: Shop, seconds: int, status: int
+) -> None:
     key = make_key(coffee)
     coffee.enrol(email="ada@example.com")
     assert send(coffee, key["secret"], paid(), seconds=seconds).status == status
@@ -172,7 +174,7 @@ def test_an_order_of_nobody_we_know_is_not_found(coffee: Shop) -> None:
         (paid(source="webshop"), 422),
     ],
 )
-def test_a_signed_message_that_makes_no_sense_is_a_clear_problem(
+def test_fault_34_a_signed_message_that_makes_no_sense_is_a_clear_problem(
     coffee: Shop, event: Any, status: int
 ) -> None:
     key = make_key(coffee)

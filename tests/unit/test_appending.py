@@ -65,7 +65,7 @@ def redeem(scene: Any, key: str = "k") -> Any:
     return redemptions.redeem(context, here, ada, Redeem(key, "free_drink", 1))
 
 
-def test_a_refusal_of_the_past_is_decided_again_in_the_present(scene: Any) -> None:
+def test_fault_16_a_refusal_of_the_past_is_decided_again_in_the_present(scene: Any) -> None:
     assert isinstance(redeem(scene), Appended)
     assert scene[2].strong_reads == 1
     refused = redeem(scene, "another")

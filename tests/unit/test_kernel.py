@@ -124,7 +124,7 @@ def test_during_a_rotation_either_secret_signs() -> None:
     )
 
 
-def test_money_knows_the_decimals_of_its_currency() -> None:
+def test_fault_27_money_knows_the_decimals_of_its_currency() -> None:
     assert money.format_amount(1250, "EUR") == "12.50"
     assert money.format_amount(-5, "KWD") == "-0.005"
     assert money.format_amount(1250, "JPY") == "1250"

@@ -393,7 +393,7 @@ def test_a_changed_profile_is_routed_too_and_other_records_are_not(shop: Shop) -
     assert len(shop.queues.wallet.messages) == 1
 
 
-def test_a_record_that_nobody_can_read_is_parked_and_holds_nothing_up(shop: Shop) -> None:
+def test_fault_11_a_record_that_nobody_can_read_is_parked_and_holds_nothing_up(shop: Shop) -> None:
     ada = shop.enrol()
     broken = {"eventID": "1", "dynamodb": {"Keys": {"pk": {"S": "nonsense"}}}}
     on_ledger({"Records": [broken, entry_record(shop, ada)]})

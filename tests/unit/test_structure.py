@@ -58,3 +58,11 @@ def test_every_decision_is_in_the_index() -> None:
     index = (folder / "README.md").read_text()
     for page in folder.glob("*.md"):
         assert page.name == "README.md" or f"({page.name})" in index, page.name
+
+
+def test_the_table_of_faults_names_tests_that_are_there_and_all_that_play_one() -> None:
+    files = (ROOT / "tests").rglob("test_*.py")
+    written = {name for file in files for name in re.findall(r"def (test_\w+)", file.read_text())}
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "faults.md").read_text()))
+    assert named <= written, named - written
+    assert {name for name in written if name.startswith("test_fault")} <= named
