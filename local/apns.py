@@ -30,13 +30,16 @@ from h2.settings import SettingCodes, Settings
 
 from local.certificates import Certificates, ensure
 
+_FRAME = 16_384  # bytes, the most that every client takes at once
 GONE_SINCE = 1_795_000_000_000
-_ANSWERS: dict[str, tuple[int, dict[str, Any]]] = {
+_ANSWERS: dict[str, tuple[int | str, Any]] = {
     "gone": (410, {"reason": "Unregistered", "timestamp": GONE_SINCE}),
     "bad": (400, {"reason": "BadDeviceToken"}),
     "busy": (429, {"reason": "TooManyRequests"}),
     "down": (503, {"reason": "ServiceUnavailable"}),
     "forbidden": (403, {"reason": "BadCertificate"}),
+    "odd": ("odd", {}),  # no status at all
+    "deep": (503, b"[" * 60_000),  # no JSON that anybody reads
 }
 
 
@@ -165,7 +168,10 @@ class _Conversation:
         status, answer = _ANSWERS.get(trouble, (200, {}))
         self._http2.send_headers(stream, [(":status", str(status))], end_stream=not answer)
         if answer:
-            self._http2.send_data(stream, json.dumps(answer).encode(), end_stream=True)
+            body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+            for start in range(0, len(body), _FRAME):
+                self._http2.send_data(stream, body[start : start + _FRAME])
+            self._http2.end_stream(stream)
 
     def _note(self, token: str, headers: dict[str, str], body: bytes, streams: int) -> None:
         push = {

@@ -83,6 +83,16 @@ def test_each_answer_means_what_apple_says(client: ApnsClient) -> None:
     ]
 
 
+def test_an_answer_that_nobody_understands_is_one_failed_push(client: ApnsClient) -> None:
+    results = client.push(["odd-1", "good-1", "deep-1", "good-2"])
+    assert [one.outcome for one in results] == [
+        PushOutcome.RETRY,
+        PushOutcome.SENT,
+        PushOutcome.RETRY,
+        PushOutcome.SENT,
+    ]
+
+
 def test_thousands_of_error_texts_do_not_stop_the_connection(
     service: PushService, client: ApnsClient
 ) -> None:

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -245,7 +246,8 @@ class _Connection:
         self, event: Event, stream: int, push: _Push, results: dict[int, PushResult]
     ) -> None:
         if isinstance(event, ResponseReceived):
-            push.status = int(dict(event.headers)[b":status"])
+            status = dict(event.headers)[b":status"]
+            push.status = int(status) if status.isdigit() else HTTPStatus.INTERNAL_SERVER_ERROR
             self.closing = self.closing or push.status in _NEW_CONNECTION
         elif isinstance(event, DataReceived):
             push.body += event.data
@@ -284,6 +286,6 @@ def _tls_context(certificate: bytes, key: bytes, authority: bytes | None) -> ssl
 def _json(body: bytes) -> dict[str, object]:
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return answer if isinstance(answer, dict) else {}
