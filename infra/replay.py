@@ -19,7 +19,7 @@ from chalicelib.services.sweeps import message
 from infra.deploy import deployed
 from infra.package import DEPLOYED_STAGES
 from infra.progress import say
-from infra.verify import logs
+from infra.verify import log_names
 
 AT_ONCE = 100
 
@@ -27,7 +27,7 @@ AT_ONCE = 100
 def replay(client: Any, table: str, queues: Sequence[Queue]) -> int:
     """Sends every member of the table to every queue; how many there are."""
     count = 0
-    names = logs(client, table)
+    names = log_names(client, table)
     while messages := [message(*name.split("#")) for name in islice(names, AT_ONCE)]:
         for queue in queues:
             queue.send(messages)

@@ -27,7 +27,7 @@ def verify(client: Any, table: str, member: str | None = None) -> bool:
     """Whether all logs, or the one of `<program>#<member>`, are right; says what is not."""
     ledger = DynamoLedger(client, table, table)
     logs, entries, broken = 0, 0, 0
-    for name in [member] if member else logs(client, table):
+    for name in [member] if member else log_names(client, table):
         count, wrong = _prove(ledger, name)
         logs += 1
         entries += count
@@ -55,7 +55,7 @@ def _prove(ledger: DynamoLedger, name: str) -> tuple[int, str | None]:
         before = stretch.before
 
 
-def logs(client: Any, table: str) -> Iterator[str]:
+def log_names(client: Any, table: str) -> Iterator[str]:
     """Every partition key of the table, once."""
     seen: set[str] = set()
     pages: Iterable[Any] = client.get_paginator("scan").paginate(
