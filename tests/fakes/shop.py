@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -200,6 +201,7 @@ def invoke(
     return Reply(answer["statusCode"], reply_headers, raw)
 
 
+@lru_cache(maxsize=4096)
 def _match(app: Any, method: str, path: str) -> tuple[str, dict[str, str]]:
     """API Gateway's choice: a fixed segment is stronger than a variable one."""
     segments = path.split("/")
