@@ -19,6 +19,7 @@ from chalicelib.api.views import (
     entry_view,
     member_view,
 )
+from chalicelib.domain.access.callers import Role
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.entries import Standing
@@ -61,7 +62,8 @@ class ExportedOrderView(msgspec.Struct, frozen=True):
 class ExportView(msgspec.Struct, frozen=True):
     """Everything that is held of a person; members who were merged into him included.
 
-    `orders` and `entries` come in pages: go on with `next_cursor` until there is none.
+    `orders` and `entries` come in pages: go on with `next_cursor` until there is none. What staff did
+    (`operations`) is told to the shop only.
     """
 
     member_id: str
@@ -120,7 +122,7 @@ def export(call: Call, member_id: str) -> ExportView | Refusal:
             DeviceView(one.device_id, one.push_token, to_rfc3339(one.registered_at))
             for one in held.devices
         ],
-        operations=[audit_view(row) for row in held.operations],
+        operations=[audit_view(row) for row in held.operations if _is_shop(call)],
         orders=[_order_view(record) for record in pages.orders],
         entries=[
             entry_view(catalog.version(program_id, row.entry.program_version), row)
@@ -169,6 +171,11 @@ def _standing(head: Head | Refusal, done: dict[str, Any]) -> Answer | Refusal:
     standing = Standing(head.snapshot.standing).name.lower()
     view = StandingView(head.key.member_id, standing, head.version)
     return Answer(view, told=Told(None, None, {**done, "version": head.version}))
+
+
+def _is_shop(call: Call) -> bool:
+    """Operations name keys of the shop's staff: the shop decides what it hands on of them."""
+    return call.caller is not None and call.caller.role is Role.SECRET_KEY
 
 
 def _order_view(record: OrderRecord) -> ExportedOrderView:

@@ -23,7 +23,7 @@ from chalicelib.services.rights import forget
 SHARDS = 4  # of a day, so that a busy midnight is spread
 LOOK_BACK_DAYS = 40  # how far the first sweep looks
 FORGOTTEN_AGAIN = HOUR  # after the tombstone, when every call that was under way has ended
-AT_ONCE = 1_000  # rows of one shard that one sweep sends; the next hour sends the rest
+AT_ONCE = 10_000  # rows of one shard that one sweep sends; the next hour sends the rest
 
 
 def settle_member(context: Context, program_id: str, member_id: str) -> None:

@@ -328,6 +328,9 @@ def test_an_export_has_everything_in_pages(points: Shop, monkeypatch: pytest.Mon
     assert sorted(orders) == ["1", "2", "9", "m1"]
     entries = [entry["hash"] for page in pages for entry in page["entries"]]
     assert len(entries) == len(set(entries))
+    app = str(points.call("POST", f"/v1/members/{mary}/tokens").json["token"])
+    own = points.call("GET", f"/v1/members/{mary}/export", key=app).json
+    assert (own["profiles"], own["operations"]) == (first["profiles"], [])
     for one in (ada, mary):
         written = points.call("GET", f"/v1/members/{one}/entries").json["data"]
         assert {entry["hash"] for entry in written} <= set(entries)
