@@ -62,8 +62,8 @@ class ExportedOrderView(msgspec.Struct, frozen=True):
 class ExportView(msgspec.Struct, frozen=True):
     """Everything that is held of a person; members who were merged into him included.
 
-    `orders` and `entries` come in pages: go on with `next_cursor` until there is none. What staff did
-    (`operations`) is told to the shop only.
+    `orders` and `entries` come in pages: go on with `next_cursor` until there is none. What staff
+    did (`operations`) is told to the shop only.
     """
 
     member_id: str
