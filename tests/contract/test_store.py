@@ -104,6 +104,8 @@ def test_a_changed_member_takes_new_claims_and_leaves_old_ones(store: Store) -> 
     assert store.members.replace(greedy, changed) == PHONE
     assert store.members.get("prg_1", "mem_1") == changed
     assert store.members.replace(replace(ada, claims=(), revision=2), ada) is False
+    late = replace(changed, merged_into="mem_9")
+    assert store.members.replace(late, ada) is False, "its claim is its own by now"
     assert store.members.get("prg_1", "mem_1") == changed
 
 

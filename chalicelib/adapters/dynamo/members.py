@@ -63,6 +63,8 @@ class DynamoMembers:
         failed = self._records.transact(parts)
         if failed is None or self._records.holds(record):
             return True
+        if failed[0]:
+            return False  # the claims that are taken may be the member's own by now
         for claim, lost in zip(added, failed[1:], strict=False):
             if lost:
                 return claim
