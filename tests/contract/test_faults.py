@@ -150,14 +150,17 @@ def test_a_conflict_with_a_transaction_is_tried_again(engine: tuple[Store, Trans
 
 
 def test_fault_14_a_transaction_that_conflicts_is_tried_again(
-    engine: tuple[Store, Transport],
+    engine: tuple[Store, Transport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, transport = engine
+    pauses: list[float] = []
+    monkeypatch.setattr("time.sleep", pauses.append)
     reasons = [{"Code": "None"}, {"Code": "TransactionConflict"}, {"Code": "None"}]
     conflict = answer("TransactionCanceledException", CancellationReasons=reasons)
     ada = samples.member()
     transport.troubles = [conflict, conflict]
     assert store.members.enrol(ada, samples.first(ada))
+    assert len(pauses) == 2, "who comes again at once meets the same transaction"
     bob = samples.member("mem_2", samples.PHONE)
     transport.troubles = [conflict] * 40
     with pytest.raises(Contended):

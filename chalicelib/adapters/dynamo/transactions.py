@@ -1,5 +1,7 @@
 """Several items written together, or none."""
 
+import random
+import time
 from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
@@ -22,7 +24,7 @@ def transact(client: Any, parts: Sequence[Item]) -> list[bool] | None:
     SDK's own retries harmless; a conflict with another transaction is tried again. Raises
     `Contended` where conflicts do not end.
     """
-    for _ in range(TRIES):
+    for attempt in range(TRIES):
         with translated():
             try:
                 client.transact_write_items(
@@ -35,4 +37,5 @@ def transact(client: Any, parts: Sequence[Item]) -> list[bool] | None:
                 codes = [one["Code"] for one in error.response["CancellationReasons"]]
         if CONDITION in codes:
             return [code == CONDITION for code in codes]
+        time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311
     raise Contended("other transactions hold the items")
