@@ -227,7 +227,8 @@ class Purse:
     def waiting(self, own: list[Lot], *, renewed: bool) -> list[Lot]:
         """Where points that wait are, also if an activity moved them."""
         waits = {lot.waits for lot in own}
-        moved = [lot for lot in sorted(self.lots) if renewed and lot.waits in waits]
+        ending = [lot for lot in sorted(self.lots) if renewed and lot.ends != NEVER]
+        moved = [lot for lot in ending if lot.waits in waits]
         currency = {lot.currency for lot in own}
         return [*own, *(lot for lot in moved if lot.currency in currency and lot not in own)]
 

@@ -11,6 +11,7 @@ from enum import Enum
 
 from chalicelib.domain.ledger.entries import (
     FIRST_PREV,
+    NEVER,
     Debt,
     Hold,
     LogKey,
@@ -309,12 +310,14 @@ class Account:
         return [lot.bucket for lot in lots if not lot.pending_until]
 
     def _renewed(self, buckets: list[Bucket]) -> list[Bucket]:
-        """Where points that wait for the same day lie, whatever day they end on."""
+        """Where points that wait for the same day may have been moved: they end on some day."""
         waits = {(of, until, issuer) for of, _, until, issuer in buckets}
         return [
             bucket
             for bucket in sorted(self.lots)
-            if (bucket[0], bucket[2], bucket[3]) in waits and bucket not in buckets
+            if (bucket[0], bucket[2], bucket[3]) in waits
+            and bucket[1] != NEVER
+            and bucket not in buckets
         ]
 
     def _move(self, bucket: Bucket, amount: int) -> None:
