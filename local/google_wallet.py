@@ -2,7 +2,8 @@
 
     python -m local.google_wallet --port 8444 --folder .local/google --fail 503:2
 
-It keeps loyalty classes and objects as JSON files and writes every request to `requests.jsonl`.
+It keeps loyalty classes and objects as JSON files and writes every request to `requests.jsonl`,
+without its body: what a member's object once said is forgotten with it.
 `service_account.json` is the key file to call it with. It refuses what Google would refuse: bodies
 against the discovery document (where google-api-python-client is installed), tokens, identifiers,
 and what "REST Resource: loyaltyclass" and "Error codes and exceptions" say of states.
@@ -86,6 +87,7 @@ class GoogleWalletStandIn:
         self._clock = clock or SystemClock()
         self._discovery = Discovery.installed("walletobjects.v1")
         self.tokens: dict[str, int] = {}  # given out, and until which second
+        self.requests: list[dict[str, Any]] = []  # method, path, query, body, status of the answer
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", port), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
@@ -119,12 +121,6 @@ class GoogleWalletStandIn:
             "token_uri": f"{self.url}/token",
         }
 
-    @property
-    def requests(self) -> list[dict[str, Any]]:
-        """Every request so far: method, path, query, body and the status of the answer."""
-        path = self.folder / "requests.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
     def stored(self, kind: str, resource_id: str) -> Resource | None:
         """A `loyaltyClass` or `loyaltyObject` as it is now."""
         path = self.folder / kind / f"{resource_id}.json"
@@ -139,8 +135,10 @@ class GoogleWalletStandIn:
             else:
                 status, answer, sent = self._serve(verb, address, authorization, body)
             row = {"method": verb, "path": address.path, "query": dict(parse_qsl(address.query))}
+            row["status"] = status
             with (self.folder / "requests.jsonl").open("a") as log:
-                log.write(json.dumps({**row, "body": sent, "status": status}) + "\n")
+                log.write(json.dumps(row) + "\n")
+            self.requests.append({**row, "body": sent})
         return status, answer
 
     def _give_token(self, verb: str, body: bytes) -> tuple[int, Any]:

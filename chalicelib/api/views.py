@@ -201,6 +201,7 @@ _BY_KIND = {
     Kind.CONFIRMED: "can be spent from this day on",
     Kind.EXPIRED: "expired",
     Kind.ADJUSTMENT: "by hand",
+    Kind.EXCHANGED: "exchanged",
     Kind.RESERVED: "reserved",
     Kind.CAPTURED: "spent from a reservation",
     Kind.VOIDED: "reserved no longer",

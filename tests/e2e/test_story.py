@@ -208,8 +208,8 @@ def test_an_erased_person_is_in_no_table_no_queue_no_log_and_no_wallet(
     shop.do("PATCH", path, {"family_name": planted})
 
     def google_has_it() -> bool:
-        objects = (deployment.google_folder / "loyaltyObject").glob("*")
-        return any(planted in file.read_text() for file in objects)
+        files = [file for file in deployment.google_folder.rglob("*") if file.is_file()]
+        return any(planted in file.read_text() for file in files)
 
     assert planted in everything_in_tables(deployment)
     assert google_has_it()

@@ -209,6 +209,18 @@ class Adjust(Keyed):
 
 
 @dataclass(frozen=True)
+class Exchange(Keyed):
+    """Points of one currency become points of another."""
+
+    exchange: str  # of the program
+    amount: int  # the most that is taken
+
+    @property
+    def ref(self) -> str:
+        return refs.keyed(self.idempotency_key, "exchange")
+
+
+@dataclass(frozen=True)
 class Reserve(Keyed):
     """Points are set aside: an amount of a currency, or the price of a reward."""
 

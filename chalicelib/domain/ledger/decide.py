@@ -13,6 +13,7 @@ from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger import (
     adjustments,
     enrolment,
+    exchanges,
     merging,
     orders,
     redemptions,
@@ -33,6 +34,7 @@ from chalicelib.domain.ledger.commands import (
     ConfirmOrder,
     EditOrder,
     Enrol,
+    Exchange,
     Receive,
     RecordOrder,
     Redeem,
@@ -60,6 +62,7 @@ _DECISIONS: dict[type, Callable[..., Decision]] = {
     Redeem: redemptions.redeem,
     CancelRedemption: redemptions.cancel_redemption,
     Adjust: adjustments.adjust,
+    Exchange: exchanges.exchange,
     Reserve: reservations.reserve,
     Capture: reservations.capture,
     Void: reservations.void,

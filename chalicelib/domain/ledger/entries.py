@@ -51,6 +51,7 @@ class Kind(IntEnum):
     RESTRICTED = 21
     UNRESTRICTED = 22
     ERASED = 23
+    EXCHANGED = 24  # points of one currency became points of another
 
 
 class State(IntEnum):

@@ -1,6 +1,7 @@
 """From a program document to a program: names are looked up, contradictions refused."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from chalicelib.domain.earning.kinds import compile_rule
@@ -9,7 +10,7 @@ from chalicelib.domain.ledger.account import Clawback
 from chalicelib.domain.program.document import ExpiryDocument, ProgramDocument
 from chalicelib.domain.program.expiry import MONTHS, EndOf, Expiry
 from chalicelib.domain.program.numbers import Numbers, rule_name
-from chalicelib.domain.program.program import Currency, Program
+from chalicelib.domain.program.program import Currency, ExchangeRate, Program
 from chalicelib.domain.rewards.kinds import compile_reward
 from chalicelib.kernel.money import is_currency
 
@@ -17,7 +18,8 @@ from chalicelib.kernel.money import is_currency
 def check(document: ProgramDocument) -> list[FieldError]:
     """What a document of the right shape says that cannot be."""
     found = [*_check_basics(document), *_check_currencies(document)]
-    return [*found, *_check_earn(document), *_check_rewards(document)]
+    found += [*_check_earn(document), *_check_rewards(document)]
+    return found + list(_check_exchanges(document))
 
 
 def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -> Program:
@@ -48,6 +50,12 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
         rewards=tuple(
             compile_reward(reward, numbers.rewards[reward.id], of_currency[reward.cost.currency])
             for reward in document.rewards
+        ),
+        exchanges=tuple(
+            ExchangeRate(
+                one.id, of_currency[one.source], one.take, of_currency[one.target], one.give
+            )
+            for one in document.exchanges
         ),
         numbers=numbers,
     )
@@ -106,3 +114,30 @@ def _check_rewards(document: ProgramDocument) -> Iterator[FieldError]:
         if reward.cost.currency not in document.currencies:
             reason = f"{reward.cost.currency} is not one of the currencies"
             yield FieldError(f"{at}.cost.currency", reason)
+
+
+def _check_exchanges(document: ProgramDocument) -> Iterator[FieldError]:
+    seen: set[str] = set()
+    for index, one in enumerate(document.exchanges):
+        at = f"exchanges[{index}]"
+        if one.id in seen:
+            yield FieldError(f"{at}.id", f"another exchange is called {one.id}")
+        seen.add(one.id)
+        for name, currency in (("source", one.source), ("target", one.target)):
+            if currency not in document.currencies:
+                yield FieldError(f"{at}.{name}", f"{currency} is not one of the currencies")
+        if one.source == one.target:
+            yield FieldError(f"{at}.target", "is the source itself")
+        if _best(document, one.target, one.source) * Fraction(one.give, one.take) > 1:
+            yield FieldError(f"{at}.give", "a round trip would make points from nothing")
+
+
+def _best(document: ProgramDocument, source: str, target: str) -> Fraction:
+    """The most that a point of one currency can become of another; 0 where there is no way."""
+    best = {source: Fraction(1)}
+    for _ in document.currencies:
+        for one in document.exchanges:
+            worth = best.get(one.source, Fraction(0)) * Fraction(one.give, one.take)
+            if one.target != source and worth > best.get(one.target, 0):
+                best[one.target] = worth
+    return best.get(target, Fraction(0))

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from chalicelib.domain.earning.documents import Identifier
+from chalicelib.domain.earning.documents import Count, Identifier
 from chalicelib.domain.earning.kinds import EarnDocument
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.rewards.kinds import RewardDocument
@@ -44,6 +44,16 @@ class CurrencyDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clawback: Literal["debt", "clamp", "only_pending"] = "debt"
 
 
+class ExchangeDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Each `take` of a currency becomes `give` of another, in whole steps."""
+
+    id: Identifier
+    source: Identifier
+    take: Count
+    target: Identifier
+    give: Count
+
+
 class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole program."""
 
@@ -55,6 +65,7 @@ class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ]
     earn: Annotated[list[EarnDocument], msgspec.Meta(max_length=500)] = []
     rewards: Annotated[list[RewardDocument], msgspec.Meta(max_length=500)] = []
+    exchanges: Annotated[list[ExchangeDocument], msgspec.Meta(max_length=56)] = []
     look: Identifier = "classic"
     language: Annotated[str, msgspec.Meta(pattern=whole(r"[a-z]{2}(-[A-Z]{2})?"))] = "en"
 

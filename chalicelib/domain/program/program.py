@@ -40,6 +40,17 @@ class Currency:
 
 
 @dataclass(frozen=True)
+class ExchangeRate:
+    """Each `take` of one currency becomes `give` of another."""
+
+    id: str
+    source: int
+    take: int
+    target: int
+    give: int
+
+
+@dataclass(frozen=True)
 class Program:
     """One version of one program."""
 
@@ -52,6 +63,7 @@ class Program:
     currencies: tuple[Currency, ...]
     earn: tuple[EarnRule, ...]
     rewards: tuple[Reward, ...]
+    exchanges: tuple[ExchangeRate, ...]
     numbers: Numbers  # of this version's names, and of every earlier one's
 
     @cached_property

@@ -70,12 +70,19 @@ def worst_case(document: ProgramDocument, numbers: Numbers) -> int:
     return len(encode(entry))
 
 
+def _days(currency: CurrencyDocument | None) -> int:
+    """On how many days points of a currency may end."""
+    return expiry_of(currency.expires).buckets if currency and currency.expires else 1
+
+
 def _lots(
     document: ProgramDocument, name: str, number: int, currency: CurrencyDocument | None
 ) -> list[Lot]:
     """One for each day on which points may end, and for each day for which they may wait."""
-    expiry = expiry_of(currency.expires) if currency and currency.expires else None
-    days = expiry.buckets if expiry else 1
+    days = _days(currency)
+    for one in document.exchanges:
+        if one.target == name:  # what is given may keep the days of what was taken
+            days += _days(document.currencies.get(one.source))
     waits = [rule.pending for rule in document.earn if rule.currency == name and rule.pending]
     pending = max((one.days + 1 if one.days else days for one in waits), default=0)
     lots = [Lot(number, _DAY + day, 0, 0, _OFTEN) for day in range(days)]

@@ -1,0 +1,16 @@
+"""Points of one currency for points of another."""
+
+from chalicelib.domain.errors import Refusal
+from chalicelib.domain.ledger.commands import Exchange
+from chalicelib.domain.ledger.entries import LogKey
+from chalicelib.services.appending import Appended, append
+from chalicelib.services.context import Context, Here
+from chalicelib.services.members import NO_PROGRAM
+
+
+def exchange(context: Context, here: Here, member_id: str, command: Exchange) -> Appended | Refusal:
+    """Exchanges points at the program's rate, once for ever for one Idempotency-Key."""
+    program = context.catalog.in_force(here.program, here.now)
+    if program is None:
+        return NO_PROGRAM
+    return append(context, LogKey(here.program_id, member_id), command, program, here.now)
