@@ -225,7 +225,7 @@ def test_fault_18_a_late_clock_spends_nothing_that_another_saw_expire() -> None:
     shop.order(ada, "1", goods(5000))
     midnight = from_rfc3339("2026-11-24T00:00:00+01:00")
     shop.clock.at = midnight + 5 * MINUTE
-    shop.order(ada, "2", goods(0))
+    shop.order(ada, "2", goods(5000), placed_at="2026-11-23T13:00:00Z")  # it is over already
     shop.clock.at = midnight - 5 * MINUTE
     assert shop.redeem(ada, "mug", "late").code == "insufficient_balance"
     moments = [one["recorded_at"] for one in entries(shop, ada)]

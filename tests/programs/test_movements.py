@@ -1,12 +1,14 @@
 """Everything that can happen to points beside earning and taking a reward, over the API."""
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from chalicelib.adapters.memory.store import memory_store
 from chalicelib.kernel.clock import DAY, MINUTE
+from tests.fakes.interference import Crash, DiesAfter, interfered
 from tests.fakes.shop import Shop, goods
 
 Call = tuple[str, dict[str, Any]]
@@ -483,3 +485,66 @@ def test_a_refund_takes_no_pending_points_of_another_order(early: bool) -> None:
         assert shop.call("POST", "/v1/orders/till/2/confirm").status == 200
     shop.refund("2", "r")
     assert held(shop, ada) == {"pending": 10} | ({} if early else {"available": 10})
+
+
+def test_what_expired_before_a_merge_is_not_taken_a_second_time_after_it() -> None:
+    shop = opened(program(expires={"days": 3}))
+    ada, bob = shop.enrol(), shop.enrol(external_id="bob")
+    shop.order(ada, "1", goods(1000))
+    shop.clock.at += 5 * DAY
+    shop.order(ada, "2", goods(100))  # what is over is written down
+    assert merge(shop, bob, ada).status == 200
+    give(shop, bob, 50, "gift")
+    assert shop.refund("1", "r").status == 201
+    assert shop.balance(bob, "points") == 51
+
+
+def test_an_order_from_before_the_survivor_joined_counts_as_it_would_have(corner: Shop) -> None:
+    ada = corner.enrol()
+    corner.clock.at += DAY
+    placed = "2026-11-24T00:00:00Z"
+    bob = corner.enrol(external_id="bob")
+    assert merge(corner, bob, ada).status == 200
+    assert corner.order(bob, "1", goods(1000), placed_at=placed).status == 201
+    assert corner.balance(bob, "points") == 10
+
+
+def test_an_order_that_was_claimed_and_cut_off_is_recorded_by_its_refund(corner: Shop) -> None:
+    ada = corner.enrol()
+    store = corner.runtime.context.store
+    dying = interfered(store, DiesAfter(1))  # the claim, and not the entry
+    corner.runtime.context = replace(corner.runtime.context, store=dying)
+    with pytest.raises(Crash):
+        corner.order(ada, "1", goods(1000))
+    corner.runtime.context = replace(corner.runtime.context, store=store)
+    refund = corner.refund("1", "r", amount=400)
+    assert (refund.status, refund.json["effects"][0]["amount"]) == (201, -4)
+    kinds = [e["kind"] for e in corner.call("GET", f"/v1/members/{ada}/entries").json["data"]]
+    assert kinds == ["refund", "order", "enrolled"]
+    assert corner.balance(ada, "points") == 6
+
+
+def test_a_transfer_that_loses_to_a_sweep_is_decided_anew() -> None:
+    """Another worker writes something else between our look and what time did."""
+    shop = opened(program(expires={"days": 3}))
+    ada, bob = shop.enrol(), shop.enrol(external_id="bob")
+    give(shop, ada, 100)
+    give(shop, ada, 50, "long", expires_on="2030-01-01")
+    shop.clock.at += 4 * DAY
+    store = shop.runtime.context.store
+    meddled = []
+
+    def meddle(name: str, call: Any) -> Any:
+        if name == "ledger.append" and not meddled:
+            meddled.append(name)
+            shop.runtime.context = replace(shop.runtime.context, store=store)
+            shop.clock.at -= DAY + DAY // 2  # by a clock that is behind
+            give(shop, ada, 7, "meddled", expires_on="2030-01-01")
+            shop.clock.at += DAY + DAY // 2
+        return call()
+
+    racing = interfered(store, meddle)
+    shop.runtime.context = replace(shop.runtime.context, store=racing)
+    assert transfer(shop, ada, bob, 20, "t").status == 201
+    assert meddled
+    assert (shop.balance(ada, "points"), shop.balance(bob, "points")) == (37, 20)

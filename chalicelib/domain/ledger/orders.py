@@ -81,7 +81,7 @@ def record_order(
 
     Paid wins over pending, and cancelled over both, in whatever order they come.
     """
-    overtaken = ended_by(story, *((refs.CANCELLED,) if command.paid else _AFTER_PENDING))
+    overtaken = ended_by(story, refs.CANCELLED if command.paid else refs.PAID)
     if overtaken is not None:
         return overtaken
     standing = fold(story, facts)
@@ -181,9 +181,6 @@ def renew(account: Account, program: Program, active_at: Instant) -> None:
     for currency in program.currencies:
         if currency.expiry is not None and currency.expiry.since_activity:
             account.renew(currency.number, currency.expiry.day(day))
-
-
-_AFTER_PENDING = (refs.PAID, refs.CONFIRMED, refs.CANCELLED)
 
 
 def _restate(

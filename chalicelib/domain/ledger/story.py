@@ -176,10 +176,9 @@ def fold(story: Sequence[StoredEntry], facts: OrderFacts | None) -> OrderStory |
     )
 
 
-def ended_by(story: Sequence[StoredEntry], *events: str) -> StoredEntry | None:
-    """The entry of the first of these events that is in the story."""
-    by_event = {stored.ref.rpartition("#")[2]: stored for stored in story}
-    return next((by_event[event] for event in events if event in by_event), None)
+def ended_by(story: Sequence[StoredEntry], event: str) -> StoredEntry | None:
+    """The entry of this event of the order, if it is in the story."""
+    return next((one for one in story if one.ref.rpartition("#")[2] == event), None)
 
 
 def is_pending(pending_until: int) -> State:
