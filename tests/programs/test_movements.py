@@ -538,9 +538,9 @@ def test_a_transfer_that_loses_to_a_sweep_is_decided_anew() -> None:
         if name == "ledger.append" and not meddled:
             meddled.append(name)
             shop.runtime.context = replace(shop.runtime.context, store=store)
-            shop.clock.at -= DAY + DAY // 2  # by a clock that is behind
+            shop.clock.at -= 2 * DAY  # by a clock that is behind, to which nothing has expired
             give(shop, ada, 7, "meddled", expires_on="2030-01-01")
-            shop.clock.at += DAY + DAY // 2
+            shop.clock.at += 2 * DAY
         return call()
 
     racing = interfered(store, meddle)
