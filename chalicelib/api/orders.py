@@ -20,12 +20,20 @@ from chalicelib.api.shapes import (
     Source,
     exactly_one,
 )
-from chalicelib.api.views import BalanceView, EffectView, EntryPointer, appended_fields
+from chalicelib.api.views import (
+    BalanceView,
+    EffectView,
+    EntryPointer,
+    TierChangeView,
+    appended_fields,
+    gift_view,
+    tier_change_view,
+)
 from chalicelib.domain.access.callers import Role
+from chalicelib.domain.earning.evaluation import NOTHING_COUNTS, Earning
 from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.ledger.commands import CancelOrder, LineRefund, RefundOrder
 from chalicelib.domain.ledger.entries import Kind
-from chalicelib.domain.ledger.orders import Earning
 from chalicelib.domain.ledger.refs import RESERVED_SOURCES
 from chalicelib.domain.members.member import Profile
 from chalicelib.domain.orders import Order, OrderLine, Payment
@@ -145,6 +153,7 @@ class OrderView(msgspec.Struct, frozen=True):
     effects: list[EffectView]
     balances: dict[str, BalanceView]
     entry: EntryPointer
+    tier_changed: TierChangeView | None
 
 
 class ParkedView(msgspec.Struct, frozen=True):
@@ -165,6 +174,7 @@ class RefundView(msgspec.Struct, frozen=True):
     effects: list[EffectView]
     balances: dict[str, BalanceView]
     entry: EntryPointer
+    tier_changed: TierChangeView | None
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -348,6 +358,7 @@ def take_refund(call: Call, source: str, order_id: str, request: RefundRequest) 
         id=request.id,
         member_id=changed.first.stored.key.member_id,
         **appended_fields(call.context.catalog, call.here, *changed.entries),
+        tier_changed=_tier_changed(call, changed),
     )
     return Answer(view, replayed=changed.first.replayed)
 
@@ -368,8 +379,15 @@ def _order_answer(call: Call, changed: OrderChange, status: str) -> Answer:
         member_id=first.stored.key.member_id,
         status=_STATUSES.get(Kind(first.entry.kind), status),
         **appended_fields(call.context.catalog, call.here, *changed.entries),
+        tier_changed=_tier_changed(call, changed),
     )
     return Answer(view, replayed=first.replayed)
+
+
+def _tier_changed(call: Call, changed: OrderChange) -> TierChangeView | None:
+    catalog, here = call.context.catalog, call.here
+    views = [tier_change_view(catalog, here, one.entry) for one in changed.entries]
+    return next(filter(None, views), None)
 
 
 def _reserved(source: str) -> Refusal | None:
@@ -430,12 +448,14 @@ def _quoted_effect(program: Program, one: Earning) -> EffectView:
         one.points,
         "available",
         one.rule.id,
-        one.rule.describe(one.weight, program.money),
+        gift_view(program, one.rule, one.weight, one.factors),
     )
 
 
 def _explain(program: Program, one: Earning) -> Explanation:
     if not one.weight:
-        return Explanation(one.rule.id, False, "nothing in the order counts for this rule")
-    why = one.rule.describe(one.weight, program.money)
-    return Explanation(one.rule.id, one.points > 0, why if one.points else f"too little: {why}")
+        return Explanation(one.rule.id, False, one.why_not or NOTHING_COUNTS)
+    why = gift_view(program, one.rule, one.weight, one.factors)
+    if not one.points:
+        return Explanation(one.rule.id, False, f"too little: {why}")
+    return Explanation(one.rule.id, True, f"{why}; {one.why_not}" if one.why_not else why)

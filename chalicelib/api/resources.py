@@ -1,6 +1,7 @@
 """All resources of the API, in the order in which they are told."""
 
 from chalicelib.api import (
+    activities,
     adjustments,
     audit,
     batch,
@@ -17,6 +18,7 @@ from chalicelib.api import (
     reservations,
     rights,
     system,
+    tiers,
     tokens,
     transfers,
     webhooks,
@@ -30,11 +32,13 @@ RESOURCES = (
     entries.resource,
     orders.resource,
     batch.resource,
+    activities.resource,
     redemptions.resource,
     reservations.resource,
     adjustments.resource,
     transfers.resource,
     exchanges.resource,
+    tiers.resource,
     programs.resource,
     keys.resource,
     audit.resource,

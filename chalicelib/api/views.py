@@ -1,19 +1,21 @@
 """Answers: what callers see of members, accounts, entries and programs."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
 import msgspec
 
 from chalicelib.api.shapes import MomentText
-from chalicelib.domain.earning.rule import EarnRule
+from chalicelib.domain.earning.rule import SCALE, EarnRule
 from chalicelib.domain.ledger.account import Head, balance_of, currencies_of
 from chalicelib.domain.ledger.entries import NEVER, Effect, Entry, Kind, Snapshot, Standing, State
 from chalicelib.domain.ledger.time import settled
 from chalicelib.domain.members.member import Consent, Member
 from chalicelib.domain.program.program import Program
-from chalicelib.kernel.clock import start_of_day, to_rfc3339
+from chalicelib.domain.texts import text_in
+from chalicelib.kernel.clock import Instant, local_date, start_of_day, to_rfc3339
 from chalicelib.services.accounts import Row
 from chalicelib.services.appending import Appended
 from chalicelib.services.catalog import Catalog
@@ -59,6 +61,13 @@ class EntryPointer(msgspec.Struct, frozen=True):
     event_id: str
 
 
+class TierChangeView(msgspec.Struct, frozen=True):
+    """The tier before and after; null is none."""
+
+    from_: str | None = msgspec.field(name="from")
+    to: str | None
+
+
 class EntryView(msgspec.Struct, frozen=True):
     """One change of an account. `hash` is the link of the tamper-evident chain."""
 
@@ -68,6 +77,7 @@ class EntryView(msgspec.Struct, frozen=True):
     kind: str
     ref: str
     effects: list[EffectView]
+    tier_changed: TierChangeView | None
     note: str | None
     hash: str
 
@@ -108,10 +118,39 @@ class StampsView(msgspec.Struct, frozen=True):
     goal: int
 
 
+class ProgressView(msgspec.Struct, frozen=True):
+    """How far a counter is, and how far it has to come."""
+
+    value: int
+    needed: int
+
+
+class NextTierView(msgspec.Struct, frozen=True):
+    """The next tier, and what it asks for."""
+
+    id: str
+    label: str
+    counters: dict[str, ProgressView]
+
+
+class TierView(msgspec.Struct, frozen=True):
+    """The tier that the member has, until when at least, and the next.
+
+    `until` is the first moment at which it may be another; null where that will never be.
+    """
+
+    id: str | None
+    label: str | None
+    until: MomentText | None
+    benefits: list[str]
+    next: NextTierView | None
+
+
 class AccountView(msgspec.Struct, frozen=True):
     """What a member has now. `version` is that of the newest entry.
 
-    `standing` is `open`, `restricted`, `closed` (merged into another) or `erased`.
+    `standing` is `open`, `restricted`, `closed` (merged into another) or `erased`. `tier` is null
+    where the program has no tiers.
     """
 
     member_id: str
@@ -119,6 +158,8 @@ class AccountView(msgspec.Struct, frozen=True):
     standing: str
     balances: dict[str, AccountBalanceView]
     stamps: dict[str, StampsView]
+    tier: TierView | None
+    counters: dict[str, int]
 
 
 def consent_view(one: Consent) -> ConsentView:
@@ -162,8 +203,16 @@ def balances_view(program: Program, names: Program, snapshot: Snapshot) -> dict[
     return views
 
 
-def account_view(program: Program, member_id: str, version: int, snapshot: Snapshot) -> AccountView:
+def account_view(
+    program: Program,
+    member_id: str,
+    version: int,
+    snapshot: Snapshot,
+    now: Instant,
+    locale: str | None,
+) -> AccountView:
     """An account in the names of the newest version of the program."""
+    today = local_date(now, program.zone)
     numbers = program.numbers.currencies
     balances = {
         name: AccountBalanceView(
@@ -177,7 +226,57 @@ def account_view(program: Program, member_id: str, version: int, snapshot: Snaps
         if currency.goal is not None
     }
     standing = Standing(snapshot.standing).name.lower()
-    return AccountView(member_id, version, standing, balances, stamps)
+    counters = {
+        counter.name: counter.value(snapshot.tallies, today.toordinal())
+        for counter in program.counters
+        if counter.declared
+    }
+    tier = _tier_view(program, snapshot, today, locale)
+    return AccountView(member_id, version, standing, balances, stamps, tier, counters)
+
+
+def _tier_view(
+    program: Program, snapshot: Snapshot, today: date, locale: str | None
+) -> TierView | None:
+    tiers = program.tiers
+    if tiers is None:
+        return None
+    day = today.toordinal()
+    tier = tiers.tier(snapshot.held, day)
+    following = tiers.above(tier)
+    until = snapshot.held.ends
+    return TierView(
+        id=tier.id if tier else None,
+        label=text_in(tier.label, locale, program.language) if tier else None,
+        until=_moment(program, until) if until else None,
+        benefits=list(tier.benefits) if tier else [],
+        next=None
+        if following is None
+        else NextTierView(
+            following.id,
+            text_in(following.label, locale, program.language),
+            {
+                counter.name: ProgressView(counter.value(snapshot.tallies, day), needed)
+                for counter, needed in following.needs
+            },
+        ),
+    )
+
+
+def _moment(program: Program, day: int) -> str:
+    return to_rfc3339(start_of_day(date.fromordinal(day), program.zone))
+
+
+def tier_change_view(catalog: Catalog, here: Here, entry: Entry) -> TierChangeView | None:
+    """What an entry says of the member's tier; null where it stayed."""
+    return _tier_change(catalog.version(here.program_id, entry.program_version).tier_names, entry)
+
+
+def _tier_change(names: Mapping[int, str], entry: Entry) -> TierChangeView | None:
+    if entry.tier is None:
+        return None
+    was, now = entry.tier
+    return TierChangeView(names.get(was), names.get(now))
 
 
 def _expiring(program: Program, snapshot: Snapshot, currency: int) -> list[ExpiringView]:
@@ -186,10 +285,7 @@ def _expiring(program: Program, snapshot: Snapshot, currency: int) -> list[Expir
     for lot in snapshot.lots:
         if lot.currency == currency and lot.expires_on != NEVER:
             days[lot.expires_on] += lot.amount
-    return [
-        ExpiringView(days[day], to_rfc3339(start_of_day(date.fromordinal(day), program.zone)))
-        for day in sorted(days)
-    ]
+    return [ExpiringView(days[day], _moment(program, day)) for day in sorted(days)]
 
 
 def effect_views(program: Program, entry: Entry) -> list[EffectView]:
@@ -212,6 +308,7 @@ _BY_KIND = {
     Kind.MERGED: "from a member who was merged into this one",
     Kind.CLOSED: "taken over by the member this one was merged into",
     Kind.ERASED: "forfeited",
+    Kind.CONVERTED: "converted by the calendar",
 }
 _BY_STATE = {
     State.CONFIRMED: "need not wait any longer",
@@ -238,10 +335,20 @@ def _why(program: Program, entry: Entry, effect: Effect, rule: EarnRule | None) 
         return ": ".join([*([how] if how else []), *what])
     if effect.state in _BY_STATE:
         return _BY_STATE[State(effect.state)]
-    why = rule.describe(abs(effect.weight), program.money)
+    why = gift_view(program, rule, abs(effect.weight), effect.factors)
     if entry.kind == Kind.ORDER_EDITED or entry.stands is not None:
         return f"the order changed: {why}"
     return f"taken back: {why}" if effect.amount < 0 else why
+
+
+def gift_view(program: Program, rule: EarnRule, weight: int, factors: Sequence[int]) -> str:
+    """Why a rule gave what it did, with its multipliers."""
+    if not factors:
+        return rule.describe(weight, program.money)
+    whole = weight if rule.rate.carry_remainder else weight // SCALE
+    known = program.multipliers_by_number
+    times = [known[number].describe() for number in factors if number in known]
+    return " ".join([rule.describe(whole, program.money), "with", *times])
 
 
 def entry_view(program: Program, row: Row) -> EntryView:
@@ -254,6 +361,7 @@ def entry_view(program: Program, row: Row) -> EntryView:
         kind=Kind(entry.kind).name.lower(),
         ref=stored.ref,
         effects=effect_views(program, entry),
+        tier_changed=_tier_change(program.tier_names, entry),
         note=row.note,
         hash=stored.hash.hex(),
     )
@@ -271,7 +379,8 @@ def appended_fields(catalog: Catalog, here: Here, *appended: Appended) -> dict[s
         effects += effect_views(program, one.entry)
     last, stored = appended[-1], appended[0].stored
     names = catalog.current(here.program) or program
-    snapshot = settled(Head.of(last.stored), program.zone, last.entry.recorded_at)
+    versions = catalog.versions(here.program)
+    snapshot = settled(Head.of(last.stored), versions, last.entry.recorded_at)
     return {
         "effects": effects,
         "balances": balances_view(program, names, snapshot),

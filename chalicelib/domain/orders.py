@@ -71,6 +71,11 @@ class Order:
         return tuple(price - share for price, share in zip(prices, shares, strict=True))
 
     @cached_property
+    def full_prices(self) -> tuple[int, ...]:
+        """What each line costs before every discount."""
+        return tuple(line.unit_price * line.quantity for line in self.lines)
+
+    @cached_property
     def taxes(self) -> tuple[int, ...]:
         """The tax of each line: its own, or its share of the order's."""
         if any(line.tax is not None for line in self.lines):

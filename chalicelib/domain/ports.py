@@ -142,6 +142,9 @@ class Ledger(Protocol):
     def append_all(self, entries: Sequence[StoredEntry], takes: Sequence[Take] = ()) -> Wrote:
         """Puts entries of several logs, and takes of what is shared, all or none."""
 
+    def used(self, program_id: str, name: str) -> int:
+        """How much of what all members share is taken, read strongly."""
+
     def entry(self, key: LogKey, version: int) -> StoredEntry | None: ...
 
     def entries(self, key: LogKey, before: int | None, limit: int) -> list[StoredEntry]:

@@ -2,6 +2,7 @@
 
 import random
 import time
+from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Protocol
@@ -13,6 +14,7 @@ SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+MONTHS = 12  # in a year
 
 EARLIEST = 0
 LATEST = 253_402_300_799_000  # 9999-12-31T23:59:59Z, the last year RFC 3339 can write
@@ -96,3 +98,9 @@ def local_date(instant: Instant, zone: ZoneInfo) -> date:
 def start_of_day(day: date, zone: ZoneInfo) -> Instant:
     """The first instant of a business day: the earlier reading where the clock is set back."""
     return from_datetime(datetime(day.year, day.month, day.day, tzinfo=zone))
+
+
+def add_months(start: date, months: int) -> date:
+    """The same day some months later, or the last of a month that is too short."""
+    year, month = divmod(start.year * MONTHS + start.month - 1 + months, MONTHS)
+    return date(year, month + 1, min(start.day, monthrange(year, month + 1)[1]))

@@ -81,11 +81,11 @@ def account(
     if head is None:
         return NOT_FOUND
     if at is None:
-        return _at(context, head, here.now)
+        return _at(context, here, head, here.now)
     if at > here.now:
         error = FieldError("at", "lies in the future")
         return Refusal("invalid_request", error.reason, (error,))
-    return _as_of(context, head, at)
+    return _as_of(context, here, head, at)
 
 
 def entries(
@@ -118,8 +118,8 @@ def statement(
     if head is None:
         return NOT_FOUND
     start, end = period
-    opening = _as_of(context, head, start - 1)
-    closing = _as_of(context, head, min(end - 1, here.now))
+    opening = _as_of(context, here, head, start - 1)
+    closing = _as_of(context, here, head, min(end - 1, here.now))
     first = (after or opening.version) + 1
     last = min(closing.version, first + limit - 1)
     stored: list[StoredEntry] = []
@@ -127,7 +127,7 @@ def statement(
         count = min(last, head.version) - first + 1
         stored = context.store.ledger.entries(head.key, first + count, count)[::-1]
     if last > head.version:
-        unwritten = _unwritten(context, head, min(end - 1, here.now))
+        unwritten = _unwritten(context, here, head, min(end - 1, here.now))
         stored += [one for one in unwritten if first <= one.version <= last]
     rows = [_row(context, one) for one in stored]
     return Statement(opening, rows, closing, last if last < closing.version else None)
@@ -151,13 +151,13 @@ def prove_stretch(ledger: Ledger, key: LogKey, before: int | None) -> Stretch:
     return Stretch(min(len(found), PROVED_AT_ONCE), broken, following)
 
 
-def _as_of(context: Context, head: Head, at: Instant) -> Head:
+def _as_of(context: Context, here: Here, head: Head, at: Instant) -> Head:
     """The account at a past moment: the last entry recorded by then, and what time did since.
 
     Found by halves: entries are recorded in the order of their versions.
     """
     if head.recorded_at <= at:
-        return _at(context, head, at)
+        return _at(context, here, head, at)
     before, after = 0, head.version
     while after - before > 1:
         middle = (before + after) // 2
@@ -167,17 +167,16 @@ def _as_of(context: Context, head: Head, at: Instant) -> Head:
             after = middle
     if before == 0:
         return Head(head.key, 0, "", FIRST_PREV, 0, head.program_version, Snapshot(0))
-    return _at(context, _head_at(context, head.key, before), at)
+    return _at(context, here, _head_at(context, head.key, before), at)
 
 
-def _at(context: Context, head: Head, now: Instant) -> Head:
-    entries = _unwritten(context, head, now)
+def _at(context: Context, here: Here, head: Head, now: Instant) -> Head:
+    entries = _unwritten(context, here, head, now)
     return Head.of(entries[-1]) if entries else head
 
 
-def _unwritten(context: Context, head: Head, now: Instant) -> list[StoredEntry]:
-    zone = context.catalog.version(head.key.program_id, head.program_version).zone
-    return settle(head, zone, now)
+def _unwritten(context: Context, here: Here, head: Head, now: Instant) -> list[StoredEntry]:
+    return settle(head, context.catalog.versions(here.program), now)
 
 
 def _head_at(context: Context, key: LogKey, version: int) -> Head:

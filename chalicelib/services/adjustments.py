@@ -15,7 +15,7 @@ def adjust(context: Context, here: Here, member_id: str, command: Adjust) -> App
     if program is None:
         return NO_PROGRAM
     key = LogKey(here.program_id, member_id)
-    appended = append(context, key, command, program, here.now)
+    appended = append(context, here, key, command, program)
     if not isinstance(appended, Refusal):
         keep_note(context, appended, command.reason)
     return appended

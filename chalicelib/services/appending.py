@@ -7,19 +7,19 @@ member who was merged into another goes to the survivor, and finds the stories o
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib.domain.errors import Contended, Refusal
 from chalicelib.domain.ledger.account import Head
-from chalicelib.domain.ledger.commands import Command
+from chalicelib.domain.ledger.commands import Command, Facts
 from chalicelib.domain.ledger.decide import decide, follow
 from chalicelib.domain.ledger.entries import Entry, LogKey, StoredEntry, decode
 from chalicelib.domain.ledger.time import settle
 from chalicelib.domain.ports import Take, Wrote
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import Instant
-from chalicelib.services.context import Context
+from chalicelib.services.context import Context, Here
 
 TRIES = 20
 NOT_FOUND = Refusal("member_not_found", "there is no such member")
@@ -37,12 +37,19 @@ class Appended:
     replayed: bool
 
 
+@dataclass(frozen=True)
+class UsedUp:
+    """An entry asked for more than is left of these budgets, by the campaign's number."""
+
+    budgets: dict[int, Take]
+
+
 def append(
     context: Context,
+    here: Here,
     key: LogKey,
     command: Command,
     program: Program,
-    now: Instant,
     facts_of: FactsOf = lambda _: None,
     head: Head | None = None,
 ) -> Appended | Refusal:
@@ -53,6 +60,7 @@ def append(
     `Contended` where other writers win every try.
     """
     strong = False
+    left: dict[int, int] = {}
     for attempt in range(TRIES):
         if head is None or strong:
             head = context.store.ledger.head(key, strong=strong)
@@ -63,21 +71,26 @@ def append(
         earlier = next((one for one in story if one.ref == command.ref), None)
         if earlier is not None:
             return replay(earlier, command)
+        if head is None and strong:
+            return NOT_FOUND
+        strong, was_strong = True, strong
         if head is None:
-            if strong:
-                return NOT_FOUND
-            strong = True
             continue
-        current = settle_down(context, head, now)
+        current = settle_down(context, here, head)
+        outcome: Appended | Refusal | UsedUp | None = None
         if current is not None:
-            facts = facts_of(story)
-            outcome = _try(context, current, story, facts, command, program, now)
-            if isinstance(outcome, Appended) or (isinstance(outcome, Refusal) and strong):
-                return outcome
-        if current is None or outcome is None:
+            facts = _with_budgets(facts_of(story), left)
+            outcome = _try(context, current, story, facts, command, program, here.now)
+        if isinstance(outcome, Appended) or (isinstance(outcome, Refusal) and was_strong):
+            return outcome
+        if not isinstance(outcome, Refusal):
+            left |= _left(context, outcome.budgets if outcome else {})
             context.pause.before(attempt)
-        strong = True
     raise Contended(f"{TRIES} writers were faster")
+
+
+def _with_budgets(facts: Any, left: dict[int, int]) -> Any:
+    return replace(facts, left=dict(left)) if left and isinstance(facts, Facts) else facts
 
 
 def replay(earlier: StoredEntry, command: Command) -> Appended | Refusal:
@@ -108,14 +121,14 @@ def strong_head(context: Context, key: LogKey) -> Head | None:
     return head
 
 
-def settle_down(context: Context, head: Head, now: Instant) -> Head | None:
+def settle_down(context: Context, here: Here, head: Head) -> Head | None:
     """Writes down what time alone has done since the head; None where another writer was faster.
 
     A settled fact has the same bytes whoever writes it, so that losing to one is no loss.
     """
-    program = context.catalog.version(head.key.program_id, head.program_version)
-    for stored in settle(head, program.zone, now):
-        winner = _put(context, stored, decode(stored.body), program)
+    versions = context.catalog.versions(here.program)
+    for stored in settle(head, versions, here.now):
+        winner = _put(context, stored, decode(stored.body))
         if winner is not None and winner != stored:
             return None
         head = Head.of(stored)
@@ -130,15 +143,15 @@ def _try(
     command: Command,
     program: Program,
     now: Instant,
-) -> Appended | Refusal | None:
+) -> Appended | Refusal | UsedUp | None:
     made = decide(head, story, facts, command, program, now)
     if isinstance(made, Refusal):
         return made
     if isinstance(made, StoredEntry):
         return Appended(made, decode(made.body), replayed=True)
     stored = follow(head, command.ref, made)
-    winner = _put(context, stored, made, program)
-    if isinstance(winner, Refusal):
+    winner = _put(context, stored, made)
+    if isinstance(winner, (Refusal, UsedUp)):
         return winner
     if winner is None or winner == stored:
         return Appended(stored, made, replayed=False)
@@ -146,16 +159,39 @@ def _try(
 
 
 def _put(
-    context: Context, stored: StoredEntry, entry: Entry, program: Program
-) -> StoredEntry | Refusal | None:
-    """Puts an entry, and what it takes of a reward's stock or puts back there."""
+    context: Context, stored: StoredEntry, entry: Entry
+) -> StoredEntry | Refusal | UsedUp | None:
+    """Puts an entry, and what it takes of what all members share, or puts back there: a reward's
+    stock, the budgets of campaigns."""
     ledger = context.store.ledger
-    if not entry.stock_taken:
+    if not entry.budgets and not entry.stock_taken:
         return ledger.append(stored)
-    reward = program.rewards_by_number.get(entry.reward)
-    limit = reward.stock if reward and entry.stock_taken > 0 else None
-    take = Take(stored.key.program_id, f"stock#{entry.reward}", entry.stock_taken, limit)
-    wrote = ledger.append_all([stored], [take])
+    program = context.catalog.version(stored.key.program_id, entry.program_version)
+    takes = [_of_budget(stored, program, number, amount) for number, amount in entry.budgets]
+    if entry.stock_taken:
+        reward = program.rewards_by_number.get(entry.reward)
+        limit = reward.stock if reward and entry.stock_taken > 0 else None
+        name = f"stock#{entry.reward}"
+        takes.append(Take(stored.key.program_id, name, entry.stock_taken, limit))
+    wrote = ledger.append_all([stored], takes)
     if wrote is Wrote.EXCEEDED:
-        return OUT_OF_STOCK
+        budgets = {number: take for (number, _), take in zip(entry.budgets, takes, strict=False)}
+        return UsedUp(budgets) if budgets else OUT_OF_STOCK
     return None if wrote is Wrote.STORED else ledger.entry(stored.key, stored.version)
+
+
+def _of_budget(stored: StoredEntry, program: Program, number: int, amount: int) -> Take:
+    campaign = program.campaigns_by_number.get(number)
+    budget = campaign.budget if campaign and amount > 0 else None
+    limit = budget.limit if budget else None
+    return Take(stored.key.program_id, f"budget#{number}", amount, limit)
+
+
+def _left(context: Context, budgets: dict[int, Take]) -> dict[int, int]:
+    """What is left of the budgets that an entry asked too much of, by the campaign's number."""
+    ledger = context.store.ledger
+    return {
+        number: max(0, take.limit - ledger.used(take.program_id, take.name))
+        for number, take in budgets.items()
+        if take.limit is not None
+    }

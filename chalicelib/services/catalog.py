@@ -1,5 +1,7 @@
 """Compiled programs, kept warm. A published version never changes, so neither does what is kept."""
 
+from dataclasses import dataclass
+
 import msgspec
 
 from chalicelib.domain.errors import Corrupt
@@ -55,6 +57,10 @@ class Catalog:
         version = head.in_force_at(occurred_at)
         return None if version is None else self.version(head.program_id, version)
 
+    def versions(self, head: ProgramHead) -> "_Versions":
+        """All versions of a program that has one."""
+        return _Versions(self, head)
+
     def current(self, head: ProgramHead) -> Program | None:
         """The newest version: the one whose names and look are shown."""
         return None if head.current is None else self.version(head.program_id, head.current)
@@ -65,3 +71,20 @@ class Catalog:
             raise Corrupt(f"version {version} of program {program_id} is missing")
         document = msgspec.json.decode(stored.document, type=ProgramDocument)
         return compile_program(document, stored.numbers, version)
+
+
+@dataclass(frozen=True)
+class _Versions:
+    """The versions of one program, as the rules look them up."""
+
+    catalog: Catalog
+    head: ProgramHead
+
+    def version(self, number: int) -> Program:
+        return self.catalog.version(self.head.program_id, number)
+
+    def at(self, occurred_at: Instant) -> Program:
+        program = self.catalog.in_force(self.head, occurred_at)
+        if program is None:
+            raise Corrupt("a program has members and no version")
+        return program

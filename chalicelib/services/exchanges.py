@@ -13,4 +13,4 @@ def exchange(context: Context, here: Here, member_id: str, command: Exchange) ->
     program = context.catalog.in_force(here.program, here.now)
     if program is None:
         return NO_PROGRAM
-    return append(context, LogKey(here.program_id, member_id), command, program, here.now)
+    return append(context, here, LogKey(here.program_id, member_id), command, program)

@@ -2,20 +2,24 @@
 
 from dataclasses import dataclass, replace
 
+from chalicelib.domain.conditions.situation import Known, Situation
+from chalicelib.domain.earning.evaluation import Earning, evaluate
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger import orders as rules
-from chalicelib.domain.ledger.account import Account, Head
+from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.commands import ConfirmOrder, EditOrder, RecordOrder
 from chalicelib.domain.ledger.entries import Kind, LogKey, Standing
 from chalicelib.domain.ledger.standing import IS_ERASED
+from chalicelib.domain.ledger.time import settled
 from chalicelib.domain.orders import Order, check_order, without_free_text
 from chalicelib.domain.ports import OrderRecord
 from chalicelib.domain.program.program import Program
+from chalicelib.kernel.clock import Instant
 from chalicelib.services.accounts import account
 from chalicelib.services.appending import NOT_FOUND, Appended, append, strong_head
 from chalicelib.services.context import Context, Here
 from chalicelib.services.members import NO_PROGRAM
-from chalicelib.services.order_facts import facts_of
+from chalicelib.services.order_facts import facts_of, person_of
 from chalicelib.services.redemptions import check_redemptions
 from chalicelib.services.refunds import NOT_FOUND as ORDER_NOT_FOUND
 from chalicelib.services.refunds import OrderChange, apply_parked
@@ -23,10 +27,11 @@ from chalicelib.services.refunds import OrderChange, apply_parked
 
 @dataclass(frozen=True)
 class Quote:
-    """What an order would earn, rule by rule."""
+    """What an order would earn, rule by rule, and for whom."""
 
     program: Program
-    earnings: list[rules.Earning]
+    earnings: list[Earning]
+    known: Known
 
 
 def record_order(
@@ -45,7 +50,7 @@ def record_order(
     or, where it is `editable`, is an edit: the difference is given or taken. Refunds that came
     before their order are applied after it.
     """
-    program = _program(context, here, order)
+    program = _program(context, here, order, here.now)
     if isinstance(program, Refusal):
         return program
     head = _look(context, here, member_id, order)
@@ -58,10 +63,10 @@ def record_order(
         return Refusal("order_claimed", "the order belongs to another member")
     if record.fingerprint != asked.fingerprint:
         context.store.orders.put_content(replace(asked, member_id=record.member_id))
-    facts = facts_of(context, record)
-    appended = append(context, key, RecordOrder(order, paid), program, here.now, facts, head)
+    facts = facts_of(context, here, record)
+    appended = append(context, here, key, RecordOrder(order, paid), program, facts, head)
     if editable and _has_another_content(appended, order):
-        appended = append(context, key, EditOrder(order), program, here.now, facts)
+        appended = append(context, here, key, EditOrder(order), program, facts)
     if appended == IS_ERASED:  # between our look and the claim
         for one in {record.fingerprint: record, asked.fingerprint: asked}.values():
             context.store.orders.forget_customer(replace(one, member_id=record.member_id))
@@ -82,22 +87,27 @@ def confirm_order(
         return NO_PROGRAM
     key = LogKey(here.program_id, record.member_id)
     command = ConfirmOrder(source, order_id)
-    appended = append(context, key, command, program, here.now, facts_of(context, record))
+    appended = append(context, here, key, command, program, facts_of(context, here, record))
     return appended if isinstance(appended, Refusal) else OrderChange(record, (appended,))
 
 
 def quote(context: Context, here: Here, member_id: str | None, order: Order) -> Quote | Refusal:
-    """What the order would earn if it were paid now."""
-    program = _program(context, here, order)
+    """What the order would earn if it were paid then, with the member as he would be."""
+    program = _program(context, here, order, max(here.now, order.placed_at))
     if isinstance(program, Refusal):
         return program
-    remainders: dict[int, int] = {}
-    if member_id is not None:
-        head = account(context, here, member_id)
-        if isinstance(head, Refusal):
-            return head
-        remainders = Account.open(head.snapshot).remainders
-    return Quote(program, rules.earn(program, order, remainders))
+    if member_id is None:
+        known = program.known_of_nobody
+        situation = Situation(order, program.zone, order.placed_at, known)
+        return Quote(program, evaluate(program, situation, {}), known)
+    head = account(context, here, member_id)
+    if isinstance(head, Refusal):
+        return head
+    now = max(here.now, order.placed_at)
+    head = replace(head, snapshot=settled(head, context.catalog.versions(here.program), now))
+    person = person_of(context, here, member_id, program)
+    known, earnings = rules.foresee(head, order, program, now, person)
+    return Quote(program, earnings, known)
 
 
 def _look(context: Context, here: Here, member_id: str, order: Order) -> Head | Refusal:
@@ -127,7 +137,7 @@ def _refuse_for_ever(context: Context, here: Here, member_id: str, order: Order)
         orders.forget_customer(record)
 
 
-def _program(context: Context, here: Here, order: Order) -> Program | Refusal:
+def _program(context: Context, here: Here, order: Order, now: Instant) -> Program | Refusal:
     """The program that decides a sound order."""
     errors = check_order(order)
     if errors:
@@ -135,7 +145,7 @@ def _program(context: Context, here: Here, order: Order) -> Program | Refusal:
     program = context.catalog.in_force(here.program, order.placed_at)
     if program is None:
         return NO_PROGRAM
-    return rules.refuse_order(order, program, here.now) or program
+    return rules.refuse_order(order, program, now) or program
 
 
 def _same_member(context: Context, record: OrderRecord, member_id: str) -> bool:

@@ -7,7 +7,7 @@ import msgspec
 
 from chalicelib.domain.errors import Contended, Corrupt, FieldError, Refusal
 from chalicelib.domain.ports import Programs
-from chalicelib.domain.program.compiling import check
+from chalicelib.domain.program.checking import check
 from chalicelib.domain.program.document import ProgramDocument, parse
 from chalicelib.domain.program.numbers import Numbers
 from chalicelib.domain.program.program import Mode, ProgramHead, PublishedVersion

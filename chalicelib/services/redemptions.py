@@ -118,4 +118,4 @@ def _append(
     if program is None:
         return NO_PROGRAM
     key = LogKey(here.program_id, member_id)
-    return append(context, key, command, program, here.now, lambda _: facts)
+    return append(context, here, key, command, program, lambda _: facts)

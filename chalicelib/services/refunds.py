@@ -86,13 +86,13 @@ def _take_back(
     if program is None:
         return NO_PROGRAM
     key = LogKey(here.program_id, record.member_id)
-    facts = facts_of(context, record)
-    appended = append(context, key, command, program, here.now, facts)
+    facts = facts_of(context, here, record)
+    appended = append(context, here, key, command, program, facts)
     if appended == NOT_RECORDED:
         recorded = _complete(context, here, record, program)
         if isinstance(recorded, Refusal):
             return recorded
-        appended = append(context, key, command, program, here.now, facts)
+        appended = append(context, here, key, command, program, facts)
     if isinstance(appended, Refusal):
         return appended
     if reason is not None:
@@ -107,7 +107,7 @@ def _complete(
     program = context.catalog.in_force(here.program, record.order.placed_at) or program
     key = LogKey(here.program_id, record.member_id)
     command = RecordOrder(record.order, record.paid)
-    return append(context, key, command, program, here.now, facts_of(context, record))
+    return append(context, here, key, command, program, facts_of(context, here, record))
 
 
 def _give_back(
@@ -124,7 +124,7 @@ def _give_back(
     key = LogKey(here.program_id, record.member_id)
     head = strong_head(context, key)
     story = read_story(context, head.key, head, command) if head else []
-    standing = fold(story, facts_of(context, record)(story))
+    standing = fold(story, facts_of(context, here, record)(story))
     if standing is None or not standing.returned.everything:
         return change
     returned = give_back_all(context, here, record.order.redemptions)

@@ -21,7 +21,6 @@ from chalicelib.domain.ledger.standing import (
 from chalicelib.domain.members.member import Consent, Member
 from chalicelib.domain.ports import OrderRecord, Registration
 from chalicelib.domain.program.program import Program
-from chalicelib.kernel.clock import Instant
 from chalicelib.services.accounts import Row, entries
 from chalicelib.services.appending import NOT_FOUND, TRIES, append, strong_head
 from chalicelib.services.context import Context, Here
@@ -150,7 +149,7 @@ def _stand(
         if head.snapshot.standing == Standing.ERASED:
             return IS_ERASED
         command = ChangeStanding(event, head.version + 1)
-        done = append(context, head.key, command, program, here.now, head=head)
+        done = append(context, here, head.key, command, program, head=head)
         if isinstance(done, Refusal):
             return done
         context.pause.before(attempt)
@@ -164,12 +163,12 @@ def _void_reservations(context: Context, here: Here, member_id: str) -> Refusal 
     if head is None or program is None:
         return NOT_FOUND if head is None else NO_PROGRAM
     for hold in head.snapshot.holds:
-        _void(context, head.key, hold.number, program, here.now)
+        _void(context, here, head.key, hold.number, program)
     return None
 
 
-def _void(context: Context, key: LogKey, number: int, program: Program, now: Instant) -> None:
-    append(context, key, Void(f"{key.member_id}.{number}"), program, now, lambda _: number)
+def _void(context: Context, here: Here, key: LogKey, number: int, program: Program) -> None:
+    append(context, here, key, Void(f"{key.member_id}.{number}"), program, lambda _: number)
 
 
 def _forget(context: Context, key: LogKey) -> None:

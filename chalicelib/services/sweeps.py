@@ -38,7 +38,7 @@ def settle_member(context: Context, program_id: str, member_id: str) -> None:
         head = context.store.ledger.head(key, strong=True)
         if here is None or head is None:
             return
-        settled = settle_down(context, head, here.now)
+        settled = settle_down(context, here, head)
         if settled is not None:
             if not _move_row(context, here, settled, _next_look(context, here, settled)):
                 return

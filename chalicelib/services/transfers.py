@@ -81,7 +81,7 @@ def _transfer(
     context: Context, here: Here, program: Program, giver: Head, taker: Head, command: Transfer
 ) -> Appended | Refusal | None:
     """None where other writers were faster."""
-    settled = settle_down(context, giver, here.now), settle_down(context, taker, here.now)
+    settled = settle_down(context, here, giver), settle_down(context, here, taker)
     if settled[0] is None or settled[1] is None:
         return None
     sent = _decide(settled[0], command, program, here)
@@ -101,7 +101,7 @@ def _merge(
     if into == survivor.key.member_id:
         command = TakeOver(loser.key.member_id, loser.snapshot)
         return _replayed(context, survivor, command) or IS_CLOSED
-    settled = settle_down(context, survivor, here.now), settle_down(context, loser, here.now)
+    settled = settle_down(context, here, survivor), settle_down(context, here, loser)
     if settled[0] is None or settled[1] is None:
         return None
     taken = _decide(settled[0], TakeOver(loser.key.member_id, settled[1].snapshot), program, here)

@@ -6,6 +6,8 @@ one of them changes, everything that shops have stored has changed its meaning.
 
 import pytest
 
+from chalicelib.domain.conditions.situation import Known
+from chalicelib.domain.counting.tallies import Tallies, Tally
 from chalicelib.domain.errors import Corrupt
 from chalicelib.domain.ledger.entries import (
     FIRST_PREV,
@@ -27,6 +29,7 @@ from chalicelib.domain.ledger.entries import (
     decode,
     encode,
 )
+from chalicelib.domain.tiers.tiers import Held
 
 JOINED = 1_795_435_200_000
 SNAPSHOT = Snapshot(JOINED, Lots([Lot(1, 0, 0, 0, 7)]), (Debt(2, 3),), (Remainder(4, 250),))
@@ -127,6 +130,43 @@ SECOND_SCHEMA = {
 }
 
 
+RULED = Entry(
+    3,
+    Kind.ORDER,
+    JOINED + 9,
+    JOINED + 9,
+    2,
+    b"t" * 16,
+    (Effect(3, 1, 21, 7_500_000, State.AVAILABLE, (2, 5)),),
+    Lots([Lot(1, 740_000, 0, 0, 21)]),
+    Snapshot(
+        JOINED,
+        Lots([Lot(1, 740_000, 0, 0, 21)]),
+        tallies=Tallies(
+            [
+                Tally(1, 739_600, 739_880, 750),
+                Tally(2, 739_879, 739_879, 1),
+                Tally(2, 739_880, 739_880, 4),
+            ]
+        ),
+        held=Held(2, 740_300, 1, 741_000),
+        converted_on=739_879,
+    ),
+    known=Known(1, 4, (1, 3), (2,), ()),
+    budgets=((1, 21),),
+    tier=(1, 2),
+)
+THIRD_SCHEMA = {
+    "ruled": (
+        RULED,
+        "dc00120302cf000001a20846fe09cf000001a20846fe0902c41074747474747474747474747474747474"
+        "9196030115ce007270e000920205960100000115ce000b4aa09ccf000001a20846fe00960100000115ce"
+        "000b4aa09090909000a0909d0101ce000b4910cd0118cd02ee0202ce000b4a2700010100049402ce000b"
+        "4bcc01ce000b4e88ce000b4a27c00000c0900095010492010391029091920115920102",
+    ),
+}
+
+
 @pytest.mark.parametrize("kind", FIRST_SCHEMA)
 def test_fault_49_an_entry_of_the_first_schema_is_read_as_ever(kind: str) -> None:
     entry, stored = FIRST_SCHEMA[kind]
@@ -134,8 +174,14 @@ def test_fault_49_an_entry_of_the_first_schema_is_read_as_ever(kind: str) -> Non
 
 
 @pytest.mark.parametrize("kind", SECOND_SCHEMA)
-def test_an_entry_is_read_and_written_as_ever(kind: str) -> None:
+def test_an_entry_of_the_second_schema_is_read_as_ever(kind: str) -> None:
     entry, stored = SECOND_SCHEMA[kind]
+    assert decode(bytes.fromhex(stored)) == entry
+
+
+@pytest.mark.parametrize("kind", THIRD_SCHEMA)
+def test_an_entry_is_read_and_written_as_ever(kind: str) -> None:
+    entry, stored = THIRD_SCHEMA[kind]
     assert encode(entry).hex() == stored
     assert decode(bytes.fromhex(stored)) == entry
 

@@ -93,6 +93,16 @@ class DynamoLedger:
             return Wrote.STORED if mine else Wrote.LOST
         return Wrote.EXCEEDED
 
+    def used(self, program_id: str, name: str) -> int:
+        """How much of what all members share is taken."""
+        with translated():
+            answer = self._client.get_item(
+                TableName=self._records_table,
+                Key={"pk": {"S": f"{program_id}#{name}"}, "sk": {"S": "used"}},
+                ConsistentRead=True,
+            )
+        return int(answer["Item"]["used"]["N"]) if "Item" in answer else 0
+
     def entry(self, key: LogKey, version: int) -> StoredEntry | None:
         with translated():
             answer = self._client.get_item(

@@ -84,6 +84,10 @@ class MemoryLedger:
             self._used = used
             return Wrote.STORED
 
+    def used(self, program_id: str, name: str) -> int:
+        with _LOCK:
+            return self._used[(program_id, name)]
+
     def entry(self, key: LogKey, version: int) -> StoredEntry | None:
         with _LOCK:
             log = self._logs.get(key, [])

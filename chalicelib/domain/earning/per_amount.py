@@ -6,11 +6,33 @@ by gift card takes nothing away (Odoo's case C17: 100 bought, 50 of it by gift c
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
-from chalicelib.domain.earning.rule import Pending, Rate
+import msgspec
+
+from chalicelib.domain.earning.documents import EarnRuleDocument
 from chalicelib.domain.earning.selection import Lines
+from chalicelib.domain.earning.weighing import Cause
 from chalicelib.domain.orders import GIFT_CARD, Order, allocate
 from chalicelib.kernel.money import format_amount
+
+
+class BasisDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which parts of a bill earn."""
+
+    tax: Literal["included", "excluded"] = "excluded"
+    shipping: Literal["included", "excluded"] = "excluded"
+    discounts: Literal["deducted", "ignored"] = "deducted"
+    gift_cards_bought: Literal["included", "excluded"] = "excluded"
+    gift_card_payments: Literal["included", "excluded"] = "included"
+
+
+class PerAmountDocument(
+    EarnRuleDocument, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="per_amount"
+):
+    """`give` points for each `per` minor units of the basis."""
+
+    basis: BasisDocument = BasisDocument()
 
 
 @dataclass(frozen=True)
@@ -23,39 +45,44 @@ class Basis:
     gift_cards_bought: bool = False
     gift_card_payments: bool = True
 
+    @classmethod
+    def of(cls, document: BasisDocument) -> "Basis":
+        return cls(
+            tax=document.tax == "included",
+            shipping=document.shipping == "included",
+            discounts_deducted=document.discounts == "deducted",
+            gift_cards_bought=document.gift_cards_bought == "included",
+            gift_card_payments=document.gift_card_payments == "included",
+        )
+
 
 @dataclass(frozen=True)
-class PerAmount:
-    """An earn rule on money."""
+class Money:
+    """The money of the chosen lines."""
 
-    id: str
-    number: int
-    currency: int
-    rate: Rate
-    pending: Pending | None
     lines: Lines
     basis: Basis
+    of_orders: bool = True
 
-    def weigh(self, order: Order) -> tuple[int, ...]:
-        amounts = self._line_amounts(order)
-        shipping = order.shipping if self.basis.shipping else 0
+    @classmethod
+    def of(cls, document: PerAmountDocument) -> "Money":
+        return cls(Lines.of(document.include, document.exclude), Basis.of(document.basis))
+
+    def weigh(self, cause: Cause) -> tuple[int, ...]:
+        assert isinstance(cause, Order)  # noqa: S101 (it is of orders)
+        amounts = self._line_amounts(cause)
+        shipping = cause.shipping if self.basis.shipping else 0
         weights = (*amounts, shipping)
         if self.basis.gift_card_payments:
             return weights
-        return _less_gift_cards(weights, order)
+        return _less_gift_cards(weights, cause)
 
-    def describe(self, weight: int, order_currency: str) -> str:
-        return (
-            f"{self.rate.give} for each {format_amount(self.rate.per, order_currency)} "
-            f"of {format_amount(weight, order_currency)} {order_currency}"
-        )
+    def describe(self, give: int, per: int, weight: int, money: str) -> str:
+        of = f"{format_amount(weight, money)} {money}"
+        return f"{give} for each {format_amount(per, money)} of {of}"
 
     def _line_amounts(self, order: Order) -> list[int]:
-        prices = (
-            order.goods
-            if self.basis.discounts_deducted
-            else tuple(line.unit_price * line.quantity for line in order.lines)
-        )
+        prices = order.goods if self.basis.discounts_deducted else order.full_prices
         amounts = []
         for line, price, tax in zip(order.lines, prices, order.taxes, strict=True):
             counts = self.lines.hold(line) and (self.basis.gift_cards_bought or not line.gift_card)

@@ -2,25 +2,33 @@
 
 from dataclasses import dataclass
 
-from chalicelib.domain.earning.rule import Pending, Rate
+from chalicelib.domain.earning.documents import EarnRuleDocument
 from chalicelib.domain.earning.selection import Lines
+from chalicelib.domain.earning.weighing import Cause
 from chalicelib.domain.orders import Order
 
 
+class PerUnitDocument(
+    EarnRuleDocument, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="per_unit"
+):
+    """`give` points for each `per` units bought."""
+
+
 @dataclass(frozen=True)
-class PerUnit:
-    """An earn rule on the number of things bought."""
+class Units:
+    """How many units the chosen lines have."""
 
-    id: str
-    number: int
-    currency: int
-    rate: Rate
-    pending: Pending | None
     lines: Lines
+    of_orders: bool = True
 
-    def weigh(self, order: Order) -> tuple[int, ...]:
-        return (*(line.quantity if self.lines.hold(line) else 0 for line in order.lines), 0)
+    @classmethod
+    def of(cls, document: PerUnitDocument) -> "Units":
+        return cls(Lines.of(document.include, document.exclude))
 
-    def describe(self, weight: int, order_currency: str) -> str:  # noqa: ARG002
-        each = "each" if self.rate.per == 1 else f"each {self.rate.per}"
-        return f"{self.rate.give} for {each} of {weight} units"
+    def weigh(self, cause: Cause) -> tuple[int, ...]:
+        assert isinstance(cause, Order)  # noqa: S101 (it is of orders)
+        return (*(line.quantity if self.lines.hold(line) else 0 for line in cause.lines), 0)
+
+    def describe(self, give: int, per: int, weight: int, money: str) -> str:  # noqa: ARG002
+        each = "each" if per == 1 else f"each {per}"
+        return f"{give} for {each} of {weight} units"

@@ -1,51 +1,45 @@
-"""What every kind of earn rule is: a weighing of the order, and a rate.
+"""An earn rule: a weighing of the order or the activity, a rate, and when it applies.
 
 A rule weighs each line (money, units, ...) and gives `give` points for each `per` of the sum.
-That is all it may do, and therefore a refund can be its exact inverse: the weight of what came
-back is known, whatever the kind.
-
-A new kind is one file beside this one (a frozen dataclass with `weigh` and `describe`, and the
-struct of its document) and one line in `kinds.py`.
+A new kind of rule is one file beside this one (a `Weighing`, and the struct of its document) and
+one line in `kinds.py`.
 """
 
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
-from typing import Protocol
 
-from chalicelib.domain.orders import Order
+from chalicelib.domain.conditions.condition import WhyNot
+from chalicelib.domain.earning.campaigns import Campaign
+from chalicelib.domain.earning.caps import Cap
+from chalicelib.domain.earning.weighing import Cause, Weighing
+from chalicelib.kernel.rounding import Rounding
 
 UNTIL_CONFIRMED = date.max.toordinal()  # a day that never comes
-
-
-class Rounding(Enum):
-    """What becomes of a part of a point."""
-
-    FLOOR = "floor"
-    HALF_UP = "half_up"
-    CEILING = "ceiling"
-
-    def divide(self, amount: int, by: int) -> int:
-        """`amount / by` (both at least 0, `by` above 0), rounded."""
-        if self is Rounding.FLOOR:
-            return amount // by
-        if self is Rounding.CEILING:
-            return -(-amount // by)
-        return (2 * amount + by) // (2 * by)
+SCALE = 10_000  # of weights that were multiplied: they keep four decimals
 
 
 @dataclass(frozen=True)
 class Rate:
-    """`give` points for each `per`; what is left over is rounded, or carried to the next order."""
+    """`give` points for each `per`; what is left over is rounded, or carried to the next order.
+
+    A `fixed` rate gives `give`, whatever the weight is.
+    """
 
     give: int
     per: int
     rounding: Rounding = Rounding.FLOOR
     carry_remainder: bool = False
+    fixed: bool = False
 
-    def points(self, weight: int) -> int:
-        """What a weight earns by itself."""
-        return self.rounding.divide(weight * self.give, self.per)
+    def points(self, weight: int, multiplied: int | None = None) -> int:
+        """What a weight earns by itself; `multiplied` is the weight times its factors, scaled."""
+        if not weight:
+            return 0
+        whole = weight * self.per if self.fixed else self.per
+        if multiplied is None:
+            return self.rounding.divide((weight if not self.fixed else whole) * self.give, whole)
+        return self.rounding.divide(multiplied * self.give, whole * SCALE)
 
     def points_carried(self, weight: int, remainder: int) -> tuple[int, int]:
         """What a weight earns on top of a remainder, and the new remainder.
@@ -71,28 +65,35 @@ class Pending:
         return min(start.toordinal() + self.days, UNTIL_CONFIRMED - 1)
 
 
-class EarnRule(Protocol):
+class Pays(Enum):
+    """Which rule of a group pays."""
+
+    BEST = "best"
+    FIRST = "first"
+
+
+@dataclass(frozen=True)
+class EarnRule:
     """One earn rule of a compiled program."""
 
-    @property
-    def id(self) -> str: ...
+    id: str
+    number: int  # the program's small number of the rule and its rate: what entries store
+    currency: int
+    rate: Rate
+    weighing: Weighing
+    pending: Pending | None = None  # how long its points cannot be spent; None: they can at once
+    condition: WhyNot | None = None
+    caps: tuple[Cap, ...] = ()
+    campaign: Campaign | None = None
+    priority: int = 0
+    exclusive: bool = False
+    group: str | None = None
+    bonus: bool = False  # not multiplied where bonuses come after the multipliers
 
-    @property
-    def number(self) -> int:
-        """The program's small number of the rule and its rate: what entries store."""
-
-    @property
-    def currency(self) -> int: ...
-
-    @property
-    def rate(self) -> Rate: ...
-
-    @property
-    def pending(self) -> Pending | None:
-        """How long its points cannot be spent; None where they can at once."""
-
-    def weigh(self, order: Order) -> tuple[int, ...]:
+    def weigh(self, cause: Cause) -> tuple[int, ...]:
         """The weight of each line, and last that of the shipping; none is negative."""
+        return self.weighing.weigh(cause)
 
-    def describe(self, weight: int, order_currency: str) -> str:
+    def describe(self, weight: int, money: str) -> str:
         """Why `weight` earned something, in a sentence for the shop."""
+        return self.weighing.describe(self.rate.give, self.rate.per, weight, money)

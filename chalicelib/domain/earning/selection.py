@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from chalicelib.domain.earning.documents import SelectionDocument
 from chalicelib.domain.orders import OrderLine
 
 
@@ -12,6 +13,14 @@ class Selection:
     skus: frozenset[str] = frozenset()
     categories: frozenset[str] = frozenset()
     labels: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, document: SelectionDocument) -> "Selection":
+        return cls(
+            frozenset(document.skus or ()),
+            frozenset(document.categories or ()),
+            frozenset(document.labels or ()),
+        )
 
     def holds(self, line: OrderLine) -> bool:
         return (
@@ -27,6 +36,12 @@ class Lines:
 
     include: Selection | None = None
     exclude: Selection | None = None
+
+    @classmethod
+    def of(cls, include: SelectionDocument | None, exclude: SelectionDocument | None) -> "Lines":
+        return cls(
+            Selection.of(include) if include else None, Selection.of(exclude) if exclude else None
+        )
 
     def hold(self, line: OrderLine) -> bool:
         if self.include is not None and not self.include.holds(line):

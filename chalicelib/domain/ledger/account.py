@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
+from chalicelib.domain.counting.counter import Counter
+from chalicelib.domain.counting.tallies import Tallies, Tally
 from chalicelib.domain.ledger.entries import (
     FIRST_PREV,
     NEVER,
@@ -22,6 +24,7 @@ from chalicelib.domain.ledger.entries import (
     StoredEntry,
     decode,
 )
+from chalicelib.domain.tiers.tiers import Held
 
 Bucket = tuple[int, int, int, int]
 EXPIRED_KEPT = 16  # buckets whose expiry a refund still knows of
@@ -123,6 +126,8 @@ class Account:
     remainders: dict[int, int]
     holds: dict[int, Hold]
     expired: dict[Bucket, int]
+    tallies: list[Tally]
+    held: Held
     moves: dict[Bucket, int] = field(default_factory=dict)
 
     @classmethod
@@ -134,6 +139,8 @@ class Account:
             remainders={one.rule: one.amount for one in snapshot.remainders},
             holds={hold.number: hold for hold in snapshot.holds},
             expired={lot.bucket: lot.amount for lot in snapshot.expired},
+            tallies=list(snapshot.tallies),
+            held=snapshot.held,
         )
 
     def available(self, currency: int) -> int:
@@ -269,6 +276,12 @@ class Account:
                 self._move(bucket, -amount)
                 self._move((currency, expires_on, *bucket[2:]), amount)
 
+    def count(self, counter: Counter, day: int, amount: int) -> None:
+        """Counts more of something, or takes it away again."""
+        mine = counter.mine(self.tallies)
+        others = [one for one in self.tallies if one.counter != counter.number]
+        self.tallies = others + counter.window.add(mine, counter.number, day, amount)
+
     def snapshot(self, **changes: object) -> Snapshot:
         """The account as it now is; `changes` are of its standing."""
         was = self.was
@@ -286,6 +299,9 @@ class Account:
             "standing": was.standing,
             "merged_into": was.merged_into,
             "merged": was.merged,
+            "tallies": Tallies(one for one in self.tallies if one.amount),
+            "held": self.held,
+            "converted_on": was.converted_on,
         }
         return Snapshot(**{**fields, **changes})  # type: ignore[arg-type]
 

@@ -1,14 +1,16 @@
 """What may be asked of an account. Each command knows its ref and its fingerprint."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any, Protocol
 
+from chalicelib.domain.activities import Activity
 from chalicelib.domain.ledger import refs
 from chalicelib.domain.ledger.entries import Snapshot, StoredEntry
 from chalicelib.domain.orders import Order
 from chalicelib.domain.program.program import Program
+from chalicelib.domain.segments import Person
 from chalicelib.kernel.canonical import fingerprint
 from chalicelib.kernel.clock import Instant
 
@@ -128,12 +130,40 @@ class RefundOrder(OfOrder):
 
 
 @dataclass(frozen=True)
-class OrderFacts:
-    """What a command of an order must know beside its story: every content the order had, by its
-    fingerprint, and the program whose rules decided it first."""
+class Facts:
+    """What the rules must know beside the account and the story: of the member, and of the
+    campaigns' budgets (`left`, by number: those that turned out to be nearly used up)."""
 
-    contents: Mapping[bytes, Order]
-    program: Program
+    person: Person = field(default_factory=Person)
+    left: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OrderFacts(Facts):
+    """What a command of an order must know too: every content that it had, by its fingerprint, and
+    the program whose rules decided it first (None: nothing was decided yet)."""
+
+    contents: Mapping[bytes, Order] = field(default_factory=dict)
+    program: Program | None = None
+
+
+@dataclass(frozen=True)
+class RecordActivity:
+    """A member did something that is no order."""
+
+    activity: Activity
+
+    @property
+    def ref(self) -> str:
+        return refs.activity(self.activity.source, self.activity.id)
+
+    @property
+    def story(self) -> None:
+        return None
+
+    @property
+    def fingerprint(self) -> bytes:
+        return self.activity.fingerprint
 
 
 @dataclass(frozen=True)
@@ -206,6 +236,22 @@ class Adjust(Keyed):
         del fields["idempotency_key"]
         fields["expires_on"] = self.expires_on and self.expires_on.isoformat()
         return fingerprint(fields)
+
+
+@dataclass(frozen=True)
+class SetTier(Keyed):
+    """The shop gives a member a tier by hand: he falls no lower. Without a tier, no longer."""
+
+    tier: str | None
+    until: date | None  # the first day on which it holds no longer; None: for ever
+
+    @property
+    def ref(self) -> str:
+        return refs.keyed(self.idempotency_key, "tier")
+
+    @property
+    def fingerprint(self) -> bytes:
+        return fingerprint({"tier": self.tier, "until": self.until and self.until.isoformat()})
 
 
 @dataclass(frozen=True)

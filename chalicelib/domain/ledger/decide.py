@@ -11,6 +11,7 @@ from typing import Any
 
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger import (
+    activities,
     adjustments,
     enrolment,
     exchanges,
@@ -20,6 +21,7 @@ from chalicelib.domain.ledger import (
     refunds,
     reservations,
     standing,
+    tiers,
     transfers,
 )
 from chalicelib.domain.ledger.account import Head
@@ -36,10 +38,12 @@ from chalicelib.domain.ledger.commands import (
     Enrol,
     Exchange,
     Receive,
+    RecordActivity,
     RecordOrder,
     Redeem,
     RefundOrder,
     Reserve,
+    SetTier,
     TakeOver,
     Transfer,
     Void,
@@ -59,6 +63,8 @@ _DECISIONS: dict[type, Callable[..., Decision]] = {
     ConfirmOrder: orders.confirm_order,
     RefundOrder: refunds.refund_order,
     CancelOrder: refunds.cancel_order,
+    RecordActivity: activities.record_activity,
+    SetTier: tiers.set_tier,
     Redeem: redemptions.redeem,
     CancelRedemption: redemptions.cancel_redemption,
     Adjust: adjustments.adjust,

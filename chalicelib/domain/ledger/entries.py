@@ -17,10 +17,13 @@ from typing import Any
 
 import msgspec
 
+from chalicelib.domain.conditions.situation import Known
+from chalicelib.domain.counting.tallies import NO_TALLIES, Tallies
 from chalicelib.domain.errors import Corrupt
+from chalicelib.domain.tiers.tiers import Held
 from chalicelib.kernel.clock import Instant
 
-SCHEMA = 2
+SCHEMA = 3
 FIRST_PREV = bytes(32)  # what the first entry of a log names as its predecessor
 NEVER = 0
 
@@ -52,6 +55,11 @@ class Kind(IntEnum):
     UNRESTRICTED = 22
     ERASED = 23
     EXCHANGED = 24  # points of one currency became points of another
+    ACTIVITY = 25  # something a member did that is no order
+    TIER_ENDED = 26  # a fact of time: a tier, or a floor, was kept until here
+    CONVERTED = 27  # a fact of time: points of one currency became points of another
+    TIER_SET = 28  # the shop gave the member a tier by hand
+    CELEBRATED = 29  # a birthday, an anniversary, a long absence
 
 
 class State(IntEnum):
@@ -200,6 +208,7 @@ class Effect(msgspec.Struct, frozen=True, array_like=True):
     amount: int
     weight: int = 0  # of the order, or of what came back
     state: int = State.AVAILABLE
+    factors: tuple[int, ...] = ()  # the multipliers that counted: the weight is with them
 
 
 class Refunded(msgspec.Struct, frozen=True, array_like=True):
@@ -222,6 +231,9 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     standing: int = Standing.OPEN
     merged_into: str = ""  # the member who took this account over
     merged: tuple[str, ...] = ()  # the members whose accounts were taken over
+    tallies: Tallies = NO_TALLIES  # what was counted, for tiers, caps and segments
+    held: Held = Held()
+    converted_on: int = 0  # the last day on which points were converted by the calendar
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
@@ -242,6 +254,9 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     stands: tuple[Effect, ...] | None = None  # what the whole order gives, where effects do not say
     spent: Lots = NO_LOTS  # what a redemption or a capture took for good
     stock: int = 0  # units of the reward's stock that are taken, kept or put back, as the kind says
+    known: Known | None = None  # what the rules knew of the member; None: the cause counts nothing
+    budgets: tuple[tuple[int, int], ...] = ()  # what it takes of each campaign's budget
+    tier: tuple[int, int] | None = None  # the tier before and after, where it changed
 
     @property
     def stock_taken(self) -> int:
@@ -297,7 +312,7 @@ class StoredEntry:
 
 
 def _pack(value: Any) -> list[int]:
-    if isinstance(value, Lots):
+    if isinstance(value, (Lots, Tallies)):
         return value.packed()
     raise NotImplementedError(type(value))
 
@@ -305,6 +320,8 @@ def _pack(value: Any) -> list[int]:
 def _unpack(wanted: type, stored: Any) -> Any:
     if wanted is Lots and isinstance(stored, list):
         return Lots.unpacked(stored)
+    if wanted is Tallies and isinstance(stored, list):
+        return Tallies.unpacked(stored)
     raise NotImplementedError(wanted)
 
 

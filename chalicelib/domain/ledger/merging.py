@@ -19,6 +19,7 @@ from chalicelib.domain.ledger.entries import (
     Standing,
     StoredEntry,
 )
+from chalicelib.domain.ledger.progress import take_progress, tier_change, tier_of
 from chalicelib.domain.ledger.redemptions import NO_RULE
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import Instant
@@ -53,6 +54,8 @@ def take_over(
         account.remainders[remainder.rule] = (
             account.remainders.get(remainder.rule, 0) + remainder.amount
         )
+    was = tier_of(program, account, recorded_at)
+    take_progress(account, program, other, recorded_at)
     joined_at = min(head.snapshot.joined_at, other.joined_at)
     return Entry(
         schema=SCHEMA,
@@ -64,6 +67,7 @@ def take_over(
         effects=_effects(other, 1),
         moves=account.moved(),
         snapshot=account.snapshot(joined_at=joined_at, merged=merged),
+        tier=tier_change(was, tier_of(program, account, recorded_at)),
     )
 
 

@@ -1,13 +1,24 @@
 """An order was placed, paid, changed or confirmed: every earn rule weighs it and gives points."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 
+from chalicelib.domain.conditions.situation import Known, Situation
+from chalicelib.domain.counting.counter import Counter as TallyCounter
+from chalicelib.domain.counting.counter import Measure
+from chalicelib.domain.earning.evaluation import Earning, Room, evaluate, spent_of_budgets
 from chalicelib.domain.earning.rule import EarnRule
 from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.ledger import refs
 from chalicelib.domain.ledger.account import Account, Head
-from chalicelib.domain.ledger.commands import ConfirmOrder, EditOrder, OrderFacts, RecordOrder
+from chalicelib.domain.ledger.commands import (
+    ConfirmOrder,
+    EditOrder,
+    Facts,
+    OrderFacts,
+    RecordOrder,
+)
 from chalicelib.domain.ledger.entries import (
     SCHEMA,
     Effect,
@@ -16,44 +27,23 @@ from chalicelib.domain.ledger.entries import (
     State,
     StoredEntry,
 )
+from chalicelib.domain.ledger.progress import count_order, know, review
 from chalicelib.domain.ledger.refunds import NOT_RECORDED, claw_back
 from chalicelib.domain.ledger.story import (
     OrderStory,
+    Returned,
     bucket_of,
     ended_by,
     fold,
     is_pending,
     waits_until,
-    weigh,
 )
 from chalicelib.domain.orders import Order
 from chalicelib.domain.program.program import Program
+from chalicelib.domain.segments import Person
 from chalicelib.kernel.clock import MINUTE, SECOND, Instant, local_date
 
 CLOCK_TOLERANCE = 10 * MINUTE  # how far a store's clock may be ahead of ours
-
-
-@dataclass(frozen=True)
-class Earning:
-    """What one rule makes of one order."""
-
-    rule: EarnRule
-    weight: int
-    points: int
-    remainder: int | None  # what the rule now has left over; None where it carries nothing
-
-
-def earn(program: Program, order: Order, remainders: Mapping[int, int]) -> list[Earning]:
-    """What every rule of the program gives for an order."""
-    earnings = []
-    for rule in program.earn:
-        weight = sum(rule.weigh(order))
-        if rule.rate.carry_remainder:
-            points, left = rule.rate.points_carried(weight, remainders.get(rule.number, 0))
-            earnings.append(Earning(rule, weight, points, left))
-        else:
-            earnings.append(Earning(rule, weight, rule.rate.points(weight), None))
-    return earnings
 
 
 def refuse_order(order: Order, program: Program, now: Instant) -> Refusal | None:
@@ -61,12 +51,15 @@ def refuse_order(order: Order, program: Program, now: Instant) -> Refusal | None
     if order.currency != program.money:
         reason = f"the program's orders are in {program.money}"
         return Refusal("wrong_currency", reason, (FieldError("currency", reason),))
-    if order.placed_at > now + CLOCK_TOLERANCE:
-        reason = "lies in the future"
-        return Refusal(
-            "placed_in_future", "placed_at " + reason, (FieldError("placed_at", reason),)
-        )
-    return None
+    return refuse_time(order.placed_at, now, "placed_at")
+
+
+def refuse_time(at: Instant, now: Instant, field: str) -> Refusal | None:
+    """Nothing is recorded that has not happened yet."""
+    if at <= now + CLOCK_TOLERANCE:
+        return None
+    reason = "lies in the future"
+    return Refusal("placed_in_future", f"{field} {reason}", (FieldError(field, reason),))
 
 
 def record_order(
@@ -86,26 +79,33 @@ def record_order(
         return overtaken
     standing = fold(story, facts)
     if standing is not None:
-        return _restate(head, standing, command.order, command, Kind.ORDER, recorded_at)
+        return _restate(
+            head, standing, command.order, command, Kind.ORDER, recorded_at, facts or OrderFacts()
+        )
     order = command.order
     refusal = refuse_order(order, program, recorded_at)
     if refusal:
         return refusal
+    facts = facts or OrderFacts()
     account = Account.open(head.snapshot)
-    effects = []
-    if counts(order, account.was.joined_at):
-        for one in earn(program, order, account.remainders):
-            if not one.weight:
+    effects: list[Effect] = []
+    known, tier, budgets = None, None, {}
+    if counts(order.placed_at, account.was.joined_at) and program.earns_on(order.placed_at):
+        member_id = head.key.member_id
+        known = know(program, account, member_id, order.placed_at, recorded_at, facts.person)
+        earnings = _earn(program, account, order, known, facts)
+        budgets = spent_of_budgets(earnings)
+        for one in earnings:
+            if not one.points and one.remainder is None:
                 continue
             until = waits_until(program, one.rule, order, command.paid, confirmed=False)
-            account.credit(bucket_of(program, one.rule, order, until), one.points)
+            bucket = bucket_of(program, one.rule, order.placed_at, until, known.tier)
+            account.credit(bucket, one.points)
             if one.remainder is not None:
                 account.remainders[one.rule.number] = one.remainder
-            effects.append(
-                Effect(
-                    one.rule.number, one.rule.currency, one.points, one.weight, is_pending(until)
-                )
-            )
+            effects.append(effect_of(one, is_pending(until)))
+        count_order(account, None, _first(order, program, known, command.paid), effects)
+        tier = review(account, program, recorded_at)
         renew(account, program, order.placed_at)
     return Entry(
         schema=SCHEMA,
@@ -117,6 +117,9 @@ def record_order(
         effects=tuple(effects),
         moves=account.moved(),
         snapshot=account.snapshot(),
+        known=known,
+        budgets=tuple(sorted(budgets.items())),
+        tier=tier,
     )
 
 
@@ -136,8 +139,17 @@ def edit_order(
     if cancelled is not None:
         return cancelled
     if (command.order.updated_at or 0) < (standing.order.updated_at or 0):
+        assert standing.last is not None  # noqa: S101 (it was folded)
         return standing.last
-    return _restate(head, standing, command.order, command, Kind.ORDER_EDITED, recorded_at)
+    return _restate(
+        head,
+        standing,
+        command.order,
+        command,
+        Kind.ORDER_EDITED,
+        recorded_at,
+        facts or OrderFacts(),
+    )
 
 
 def confirm_order(
@@ -155,8 +167,10 @@ def confirm_order(
     if ended_by(story, refs.CANCELLED) is not None:
         return Refusal("order_cancelled", "a cancelled order stays cancelled")
     account = Account.open(head.snapshot)
-    confirmed = replace(standing, confirmed=True)
+    confirmed = replace(standing, confirmed=True, paid=True)
     effects = _release(account, standing, confirmed, standing.order)
+    count_order(account, standing, confirmed, effects)
+    tier = review(account, standing.program, recorded_at)
     return Entry(
         schema=SCHEMA,
         kind=Kind.ORDER_CONFIRMED,
@@ -167,12 +181,13 @@ def confirm_order(
         effects=tuple(effects),
         moves=account.moved(),
         snapshot=account.snapshot(),
+        tier=tier,
     )
 
 
-def counts(order: Order, joined_at: Instant) -> bool:
-    """Whether the order was placed since the member joined; stores tell whole seconds."""
-    return order.placed_at >= joined_at // SECOND * SECOND
+def counts(at: Instant, joined_at: Instant) -> bool:
+    """Whether something happened since the member joined; stores tell whole seconds."""
+    return at >= joined_at // SECOND * SECOND
 
 
 def renew(account: Account, program: Program, active_at: Instant) -> None:
@@ -190,6 +205,7 @@ def _restate(
     command: RecordOrder | EditOrder,
     kind: Kind,
     recorded_at: Instant,
+    facts: Facts,
 ) -> Entry | Refusal:
     """The order has another content, or is paid now: the difference to what it gave."""
     refusal = refuse_order(content, before.program, recorded_at)
@@ -197,17 +213,27 @@ def _restate(
         return refusal
     account = Account.open(head.snapshot)
     paid = before.paid or kind is Kind.ORDER
-    given = _given(account, before, content)
+    earnings, known = _given(head, account, before, content, recorded_at, facts)
+    given = tuple(effect_of(one) for one in earnings if one.points or one.rule.rate.carry_remainder)
     after = replace(
         before,
         order=content,
         given=given,
         paid=paid,
         returned=before.returned.of(content),
+        known=known,
     )
     effects = _release(account, before, after, content)
     for rule in before.program.earn:
         effects += _difference(account, before, after, rule)
+    count_order(account, before, after, effects)
+    taken_back = any(one.amount < 0 for one in effects) or content.total < before.order.total
+    tier = review(account, before.program, recorded_at, taken_back=taken_back)
+    asked = spent_of_budgets(earnings)
+    budgets = {
+        number: asked.get(number, 0) - before.budgets[number]
+        for number in sorted({*asked, *before.budgets})
+    }
     return Entry(
         schema=SCHEMA,
         kind=kind,
@@ -219,19 +245,85 @@ def _restate(
         moves=account.moved(),
         snapshot=account.snapshot(),
         stands=given,
+        known=known,
+        budgets=tuple((number, amount) for number, amount in budgets.items() if amount),
+        tier=tier,
     )
 
 
-def _given(account: Account, before: OrderStory, content: Order) -> tuple[Effect, ...]:
-    """What every rule gives for the new content by itself."""
-    if not counts(content, account.was.joined_at):
-        return ()
-    given = []
-    for rule in before.program.earn:
-        weight = sum(rule.weigh(content))
-        if weight:
-            given.append(Effect(rule.number, rule.currency, rule.rate.points(weight), weight))
-    return tuple(given)
+def _given(
+    head: Head,
+    account: Account,
+    before: OrderStory,
+    content: Order,
+    recorded_at: Instant,
+    facts: Facts,
+) -> tuple[list[Earning], Known | None]:
+    """What every rule gives for the new content by itself, on what was known at first."""
+    program = before.program
+    if not counts(content.placed_at, account.was.joined_at) or not program.earns_on(
+        content.placed_at
+    ):
+        return [], None
+    known = before.known or know(
+        program, account, head.key.member_id, content.placed_at, recorded_at, facts.person
+    )
+    situation = Situation(content, program.zone, account.was.joined_at, known)
+    day = local_date(content.placed_at, program.zone).toordinal()
+
+    def used(counter: TallyCounter) -> int:
+        mine = before.counted[counter.of]
+        if counter.measure is Measure.RULE_TIMES:
+            mine = int(mine > 0)
+        return counter.value(account.tallies, day) - mine
+
+    left = {number: amount + before.budgets[number] for number, amount in facts.left.items()}
+    return evaluate(program, situation, None, Room(used, left)), known
+
+
+def _earn(
+    program: Program, account: Account, order: Order, known: Known, facts: Facts
+) -> list[Earning]:
+    """What an order earns that nothing is known of yet."""
+    situation = Situation(order, program.zone, account.was.joined_at, known)
+    day = local_date(order.placed_at, program.zone).toordinal()
+    room = Room(lambda counter: counter.value(account.tallies, day), facts.left)
+    return evaluate(program, situation, account.remainders, room)
+
+
+def foresee(
+    head: Head, order: Order, program: Program, now: Instant, person: Person
+) -> tuple[Known, list[Earning]]:
+    """What an order would earn an account, rule by rule, and what the rules would know."""
+    account = Account.open(head.snapshot)
+    known = know(program, account, head.key.member_id, order.placed_at, now, person)
+    if not counts(order.placed_at, account.was.joined_at) or not program.earns_on(order.placed_at):
+        return known, []
+    return known, _earn(program, account, order, known, Facts())
+
+
+def effect_of(one: Earning, state: State = State.AVAILABLE) -> Effect:
+    """What a rule gave, as entries keep it."""
+    rule = one.rule
+    return Effect(rule.number, rule.currency, one.points, one.weight, state, one.factors)
+
+
+def _first(order: Order, program: Program, known: Known, paid: bool) -> OrderStory:
+    """An order as it stands after its first entry, as far as counters look at it."""
+    return OrderStory(
+        order=order,
+        program=program,
+        given=(),
+        net=Counter(),
+        returned=Returned(order),
+        paid=paid,
+        confirmed=False,
+        buckets=(),
+        last=None,
+        known=known,
+        counted=Counter(),
+        budgets=Counter(),
+    )
 
 
 def _difference(
@@ -252,15 +344,16 @@ def _difference(
     if not points and not weight:
         return []
     until = after.waits_until(rule)
-    account.credit(bucket_of(after.program, rule, after.order, until), points)
-    return [Effect(rule.number, rule.currency, points, weight, is_pending(until))]
+    account.credit(after.bucket(rule, until), points)
+    factors = new.factors if new else ()
+    return [Effect(rule.number, rule.currency, points, weight, is_pending(until), factors)]
 
 
 def _kept(standing: OrderStory, rule: EarnRule, effect: Effect | None) -> int:
     """The weight of what did not come back."""
     if effect is None:
         return 0
-    weights = weigh(rule, standing.order, effect)
+    weights = standing.weigh(rule, effect)
     return effect.weight - int(standing.returned.weight(weights))
 
 
@@ -277,7 +370,7 @@ def _release(
         )
         if net <= 0 or was == now or not was:
             continue
-        bucket = bucket_of(before.program, rule, before.order, was)
+        bucket = before.bucket(rule, was)
         currency = before.program.currencies_by_number[rule.currency]
         released = account.release(bucket, now, net, renewed=currency.renewed)
         if released and not now:

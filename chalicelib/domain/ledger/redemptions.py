@@ -21,6 +21,7 @@ from chalicelib.domain.rewards.reward import Asked, Reward
 from chalicelib.kernel.clock import Instant
 
 NO_RULE = 0
+ENDED = Refusal("program_ended", "the last day to redeem is over")
 
 
 def redeem(
@@ -35,6 +36,8 @@ def redeem(
     reward = reward_of(program, command.reward)
     if isinstance(reward, Refusal):
         return reward
+    if not program.redeems_on(recorded_at):
+        return ENDED
     price = reward.price(Asked(command.quantity, command.amount, command.total))
     if isinstance(price, Refusal):
         return price

@@ -11,7 +11,18 @@ CANCELLED = "cancel"
 
 # What no order may name as its source: these are the sources of our own refs.
 RESERVED_SOURCES = frozenset(
-    {"enrol", "hold", "key", "member", "merge", "redemption", "time", "transfer"}
+    {
+        "activity",
+        "calendar",
+        "enrol",
+        "hold",
+        "key",
+        "member",
+        "merge",
+        "redemption",
+        "time",
+        "transfer",
+    }
 )
 
 
@@ -42,6 +53,11 @@ def refund(source: str, order_id: str, refund_id: str) -> str:
 def edit(source: str, order_id: str, content: bytes) -> str:
     """The ref of an order's new content, by its fingerprint: the same content again is the same."""
     return f"{story_of(source, order_id)}edit:{content.hex()}"
+
+
+def activity(source: str, activity_id: str) -> str:
+    """The ref of an activity, by the id that its source gave it."""
+    return f"activity:{source}:{_escape(activity_id)}#done"
 
 
 def keyed(idempotency_key: str, kind: str) -> str:

@@ -27,7 +27,8 @@ from chalicelib.domain.ledger.entries import (
     State,
     StoredEntry,
 )
-from chalicelib.domain.ledger.story import OrderStory, Returned, ended_by, fold, weigh
+from chalicelib.domain.ledger.progress import count_order, review
+from chalicelib.domain.ledger.story import OrderStory, Returned, ended_by, fold
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import Instant
 
@@ -85,6 +86,8 @@ def give_back(
     effects = []
     for effect in standing.given:
         effects += take_back(account, standing, after, effect)
+    count_order(account, standing, after, effects)
+    tier = review(account, standing.program, recorded_at, taken_back=True)
     return Entry(
         schema=SCHEMA,
         kind=kind,
@@ -96,6 +99,31 @@ def give_back(
         moves=account.moved(),
         snapshot=account.snapshot(),
         refunded=refunded,
+        budgets=returned_budgets(standing, effects),
+        tier=tier,
+    )
+
+
+def returned_budgets(
+    standing: OrderStory, effects: Sequence[Effect]
+) -> tuple[tuple[int, int], ...]:
+    """What goes back to the budgets of campaigns, below zero: points as they are taken back, a
+    time when all that a rule gave is."""
+    back: Counter[int] = Counter()
+    for rule in standing.program.earn:
+        campaign = rule.campaign
+        if campaign is None or campaign.budget is None:
+            continue
+        taken = sum(effect.amount for effect in effects if effect.rule == rule.number)
+        was = standing.net[rule.number]
+        if campaign.budget.counts_points:
+            back[campaign.number] += taken
+        elif was > 0 >= was + taken:
+            back[campaign.number] -= 1
+    return tuple(
+        (number, max(amount, -standing.budgets[number]))
+        for number, amount in sorted(back.items())
+        if amount < 0 < standing.budgets[number]
     )
 
 
@@ -104,7 +132,7 @@ def take_back(
 ) -> list[Effect]:
     """Takes what one rule gave for what came back between the two."""
     rule = before.program.rules_by_number[effect.rule]
-    weights = weigh(rule, before.order, effect)
+    weights = before.weigh(rule, effect)
     already = int(before.returned.weight(weights))
     now = int(after.returned.weight(weights))
     if rule.rate.carry_remainder:

@@ -20,7 +20,7 @@ from chalicelib.domain.ledger.entries import (
     State,
     StoredEntry,
 )
-from chalicelib.domain.ledger.redemptions import NO_RULE, insufficient, reward_of
+from chalicelib.domain.ledger.redemptions import ENDED, NO_RULE, insufficient, reward_of
 from chalicelib.domain.program.program import Program, currency_of
 from chalicelib.domain.rewards.reward import Asked, Reward
 from chalicelib.kernel.clock import Instant
@@ -42,6 +42,8 @@ def reserve(
     if isinstance(found, Refusal):
         return found
     currency, amount, reward = found
+    if not program.redeems_on(recorded_at):
+        return ENDED
     number = reward.number if reward else 0
     quantity = command.quantity if reward else 0
     stock = quantity if reward and reward.stock is not None else 0

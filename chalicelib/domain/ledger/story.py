@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from chalicelib.domain.conditions.situation import Known
+from chalicelib.domain.earning.evaluation import weights_of
 from chalicelib.domain.earning.rule import UNTIL_CONFIRMED, EarnRule
 from chalicelib.domain.errors import Corrupt
 from chalicelib.domain.ledger import refs
@@ -27,7 +29,7 @@ from chalicelib.domain.ledger.entries import (
 )
 from chalicelib.domain.orders import Order
 from chalicelib.domain.program.program import Program
-from chalicelib.kernel.clock import local_date
+from chalicelib.kernel.clock import Instant, local_date
 
 CONTENTS = frozenset({Kind.ORDER, Kind.ORDER_PENDING, Kind.ORDER_EDITED})  # entries with a content
 
@@ -99,14 +101,32 @@ class OrderStory:
     paid: bool
     confirmed: bool
     buckets: tuple[Bucket, ...]  # into which it gave
-    last: StoredEntry  # the entry that gave it its content
+    last: StoredEntry | None  # the entry that gave it its content
+    known: Known | None  # what was known of the member; None: the order counts nothing
+    counted: Counter[int]  # what each rule has given, with what expired before it was taken back
+    budgets: Counter[int]  # what it takes of each campaign's budget
 
     def nominal(self, effect: Effect) -> int:
         """What a rule's gift is worth after the refunds so far, by the cumulative method."""
         rule = self.program.rules_by_number[effect.rule]
-        weights = weigh(rule, self.order, effect)
+        weights = self.weigh(rule, effect)
         back = self.returned.weight(weights)
         return effect.amount - effect.amount * back // effect.weight if effect.weight else 0
+
+    def weigh(self, rule: EarnRule, effect: Effect) -> tuple[int, ...]:
+        """The weights that a rule's gift was made of.
+
+        Raises `Corrupt` where they do not sum to it.
+        """
+        weights = weights_of(self.program, rule, self.order, effect.factors)
+        if sum(weights) != effect.weight:
+            raise Corrupt("an order record does not weigh what its entry says")
+        return weights
+
+    def bucket(self, rule: EarnRule, pending_until: int) -> Bucket:
+        """Where the points of a rule go."""
+        tier = self.known.tier if self.known else 0
+        return bucket_of(self.program, rule, self.order.placed_at, pending_until, tier)
 
     def waits_until(self, rule: EarnRule) -> int:
         """The day from which a rule's points of this order can be spent, 0 for at once."""
@@ -123,30 +143,32 @@ def waits_until(program: Program, rule: EarnRule, order: Order, paid: bool, conf
     return rule.pending.until(day) if rule.pending else 0
 
 
-def bucket_of(program: Program, rule: EarnRule, order: Order, pending_until: int) -> Bucket:
-    """Where the points of a rule go: the day they end, and the day they can be spent."""
-    day = local_date(order.placed_at, program.zone)
+def bucket_of(
+    program: Program, rule: EarnRule, placed_at: Instant, pending_until: int, tier: int
+) -> Bucket:
+    """Where the points of a rule go: the day they end, and the day they can be spent.
+
+    Points that were earned in some tiers may never end.
+    """
     expiry = program.currencies_by_number[rule.currency].expiry
-    return (rule.currency, expiry.day(day) if expiry else NEVER, pending_until, 0)
-
-
-def weigh(rule: EarnRule, order: Order, effect: Effect) -> tuple[int, ...]:
-    """The weights that a rule's gift was made of. Raises `Corrupt` where they do not sum to it."""
-    weights = rule.weigh(order)
-    if sum(weights) != effect.weight:
-        raise Corrupt("an order record does not weigh what its entry says")
-    return weights
+    if expiry is None or tier in expiry.not_in_tiers:
+        return (rule.currency, NEVER, pending_until, 0)
+    day = local_date(placed_at, program.zone)
+    return (rule.currency, expiry.day(day), pending_until, 0)
 
 
 def fold(story: Sequence[StoredEntry], facts: OrderFacts | None) -> OrderStory | None:
     """The order after all of its entries; None where nothing of it was recorded yet."""
-    if facts is None:
+    if facts is None or facts.program is None:
         return None
     order: Order | None = None
     given: tuple[Effect, ...] = ()
     last: StoredEntry | None = None
     returned: Returned | None = None
     net: Counter[int] = Counter()
+    counted: Counter[int] = Counter()
+    budgets: Counter[int] = Counter()
+    known: Known | None = None
     buckets: dict[Bucket, None] = {}
     seen = set()
     for stored in story:
@@ -155,9 +177,14 @@ def fold(story: Sequence[StoredEntry], facts: OrderFacts | None) -> OrderStory |
         if entry.kind in CONTENTS:
             order, given, last = facts.contents[entry.fingerprint], entry.given, stored
             returned = returned.of(order) if returned else Returned(order)
+            known = entry.known
+        for campaign, amount in entry.budgets:
+            budgets[campaign] += amount
         for effect in entry.effects:
             if effect.state not in UNCOUNTED:
                 net[effect.rule] += effect.amount
+            if effect.state not in UNCOUNTED or effect.state == State.LAPSED:
+                counted[effect.rule] += effect.amount
         buckets |= dict.fromkeys(lot.bucket for lot in entry.moves if lot.amount > 0)
         if entry.refunded is not None and returned is not None:
             returned = returned.and_then(entry.refunded)
@@ -173,6 +200,9 @@ def fold(story: Sequence[StoredEntry], facts: OrderFacts | None) -> OrderStory |
         confirmed=refs.CONFIRMED in seen,
         buckets=tuple(buckets),
         last=last,
+        known=known,
+        counted=counted,
+        budgets=budgets,
     )
 
 

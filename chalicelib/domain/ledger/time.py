@@ -24,11 +24,19 @@ from chalicelib.domain.ledger.entries import (
     StoredEntry,
     encode,
 )
+from chalicelib.domain.ledger.progress import tier_change
+from chalicelib.domain.program.program import Program, Versions
+from chalicelib.domain.tiers.tiers import FOR_EVER, NONE, Held
 from chalicelib.kernel.canonical import fingerprint
 from chalicelib.kernel.clock import Instant, start_of_day
 
 NO_RULE = 0
-_NAMES = {Kind.CONFIRMED: "confirm", Kind.EXPIRED: "expire", Kind.RELEASED: "release"}
+_NAMES = {
+    Kind.CONFIRMED: "confirm",
+    Kind.EXPIRED: "expire",
+    Kind.RELEASED: "release",
+    Kind.TIER_ENDED: "tier",
+}
 
 
 @dataclass(frozen=True)
@@ -56,23 +64,26 @@ def next_due(snapshot: Snapshot, zone: ZoneInfo) -> Due | None:
     return min(dues, key=lambda due: (due.at, due.kind, due.what), default=None)
 
 
-def settle(head: Head, zone: ZoneInfo, now: Instant) -> list[StoredEntry]:
+def settle(head: Head, versions: Versions, now: Instant) -> list[StoredEntry]:
     """The entries that follow a head by time alone, up to `now`.
 
+    Days are those of the version that made the head; what a version decides (a tier's end) is
+    decided by the one in force then.
     A clock that is behind the one that wrote the head is set by it: time never goes back in a log.
     """
     now = max(now, head.recorded_at)
     entries = []
+    zone = versions.version(head.program_version).zone
     while (due := next_due(head.snapshot, zone)) is not None and due.at <= now:
-        stored = _follow(head, due)
+        stored = _follow(head, due, versions)
         entries.append(stored)
         head = Head.of(stored)
     return entries
 
 
-def settled(head: Head, zone: ZoneInfo, now: Instant) -> Snapshot:
+def settled(head: Head, versions: Versions, now: Instant) -> Snapshot:
     """The account as it is at `now`, whatever was written down of it."""
-    entries = settle(head, zone, now)
+    entries = settle(head, versions, now)
     return Head.of(entries[-1]).snapshot if entries else head.snapshot
 
 
@@ -82,6 +93,8 @@ def _dues(snapshot: Snapshot, zone: ZoneInfo) -> Iterator[Due]:
             yield _on(lot.pending_until, Kind.CONFIRMED, zone)
         if lot.expires_on != NEVER:
             yield _on(lot.expires_on, Kind.EXPIRED, zone)
+    if snapshot.held.ends != FOR_EVER:
+        yield _on(snapshot.held.ends, Kind.TIER_ENDED, zone)
     for hold in snapshot.holds:
         yield Due(hold.expires_at, Kind.RELEASED, hold.number)
 
@@ -95,8 +108,11 @@ def _on(day: int, kind: Kind, zone: ZoneInfo) -> Due:
 FAR: Instant = 2**62  # later than every clock
 
 
-def _follow(head: Head, due: Due) -> StoredEntry:
+def _follow(head: Head, due: Due, versions: Versions) -> StoredEntry:
     account = Account.open(head.snapshot)
+    tier = None
+    if due.kind is Kind.TIER_ENDED:
+        tier = _end_tier(account, due.what, versions.at(due.at))
     effects: Counter[int] = Counter()
     reward, quantity, stock = 0, 0, 0
     for lot in head.snapshot.lots:
@@ -127,8 +143,33 @@ def _follow(head: Head, due: Due) -> StoredEntry:
         reward=reward,
         quantity=quantity,
         stock=stock,
+        tier=tier,
     )
     return StoredEntry(head.key, head.version + 1, ref, head.hash, encode(entry))
+
+
+def _end_tier(account: Account, day: int, program: Program) -> tuple[int, int] | None:
+    """Lets the tier, or the floor, end that was held until this day."""
+    was = account.held
+    account.held = _past(was, day)
+    if program.tiers is None:
+        return None
+    before = program.tiers.tier(was, day - 1)
+    account.held = program.tiers.end(was, account.tallies, day)
+    now = program.tiers.tier(account.held, day)
+    return tier_change(before.number if before else 0, now.number if now else 0)
+
+
+def _past(held: Held, day: int) -> Held:
+    """Without what ended by this day."""
+    over = held.until != FOR_EVER and held.until <= day
+    floor_over = held.floor_until != FOR_EVER and held.floor_until <= day
+    return Held(
+        NONE if over else held.level,
+        FOR_EVER if over else held.until,
+        NONE if floor_over else held.floor,
+        FOR_EVER if floor_over else held.floor_until,
+    )
 
 
 _STATES = {

@@ -1,30 +1,77 @@
-"""From a program document to a program: names are looked up, contradictions refused."""
+"""From a program document to a program: names become numbers, conditions become functions."""
 
-from collections.abc import Iterator
-from fractions import Fraction
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from zoneinfo import ZoneInfo
 
-from chalicelib.domain.earning.kinds import compile_rule
-from chalicelib.domain.errors import FieldError
+from chalicelib.domain.conditions.condition import (
+    Vocabulary,
+    WhyNot,
+    all_of,
+    compile_condition,
+    dates,
+)
+from chalicelib.domain.conditions.documents import ConditionDocument
+from chalicelib.domain.conditions.expression import Type
+from chalicelib.domain.counting.counter import Counter, Measure
+from chalicelib.domain.counting.kinds import compile_counter, window_of
+from chalicelib.domain.counting.windows import Lifetime
+from chalicelib.domain.earning.campaigns import Budget, Campaign
+from chalicelib.domain.earning.caps import Cap
+from chalicelib.domain.earning.documents import (
+    CampaignDocument,
+    EarnRuleDocument,
+    MultiplierDocument,
+)
+from chalicelib.domain.earning.evaluation import Evaluation
+from chalicelib.domain.earning.kinds import FIXED, EarnDocument, rate_of, weighing_of
+from chalicelib.domain.earning.multiplying import PERCENT, Combine, Multiplier
+from chalicelib.domain.earning.rule import EarnRule, Pays, Pending
+from chalicelib.domain.earning.selection import Lines
 from chalicelib.domain.ledger.account import Clawback
-from chalicelib.domain.program.document import ExpiryDocument, ProgramDocument
-from chalicelib.domain.program.expiry import MONTHS, EndOf, Expiry
-from chalicelib.domain.program.numbers import Numbers, rule_name
+from chalicelib.domain.program.document import CurrencyDocument, ExpiryDocument, ProgramDocument
+from chalicelib.domain.program.expiry import EndOf, Expiry
+from chalicelib.domain.program.numbers import (
+    PURCHASES,
+    Numbers,
+    cap_name,
+    caps_of,
+    rule_name,
+)
 from chalicelib.domain.program.program import Currency, ExchangeRate, Program
 from chalicelib.domain.rewards.kinds import compile_reward
-from chalicelib.kernel.money import is_currency
+from chalicelib.domain.segments import Lexicon, Segment, asks_of_person, compile_segment
+from chalicelib.domain.tiers.documents import TiersDocument
+from chalicelib.domain.tiers.tiers import Level, Tiers
+from chalicelib.kernel.clock import MONTHS
+from chalicelib.kernel.rounding import Rounding
 
-
-def check(document: ProgramDocument) -> list[FieldError]:
-    """What a document of the right shape says that cannot be."""
-    found = [*_check_basics(document), *_check_currencies(document)]
-    found += [*_check_earn(document), *_check_rewards(document)]
-    return found + list(_check_exchanges(document))
+_TYPES = {"number": Type.NUMBER, "text": Type.TEXT, "truth": Type.TRUTH}
 
 
 def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -> Program:
     """The program of a document that `check` found sound, with numbers for all its names."""
     of_currency = numbers.currencies
+    words = vocabulary(document, numbers)
+    campaigns = {
+        name: _campaign(name, numbers.campaigns[name], one, words)
+        for name, one in document.campaigns.items()
+    }
+    declared = {
+        name: compile_counter(
+            name, one, numbers.counters[name], of_currency[one.currency] if one.currency else 0
+        )
+        for name, one in document.counters.items()
+    }
+    caps = {rule.id: _caps(rule, numbers) for rule in document.earn}
+    purchases = (
+        Counter(PURCHASES, numbers.counters[PURCHASES], Measure.ORDERS, Lifetime())
+        if asks_which_purchase(document)
+        else None
+    )
+    of_caps = [cap.counter for some in caps.values() for cap in some if cap.counter]
+    lexicon = Lexicon(declared, numbers.tiers, document.segments)
     return Program(
         version=version,
         name=document.name,
@@ -33,20 +80,9 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
         look=document.look,
         language=document.language,
         currencies=tuple(
-            Currency(
-                name,
-                of_currency[name],
-                currency.label,
-                currency.goal,
-                expiry_of(currency.expires) if currency.expires else None,
-                Clawback(currency.clawback),
-            )
-            for name, currency in document.currencies.items()
+            _currency(name, one, numbers) for name, one in document.currencies.items()
         ),
-        earn=tuple(
-            compile_rule(rule, numbers.rules[rule_name(rule)], of_currency[rule.currency])
-            for rule in document.earn
-        ),
+        earn=tuple(_rule(rule, numbers, words, campaigns, caps[rule.id]) for rule in document.earn),
         rewards=tuple(
             compile_reward(reward, numbers.rewards[reward.id], of_currency[reward.cost.currency])
             for reward in document.rewards
@@ -58,86 +94,182 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
             for one in document.exchanges
         ),
         numbers=numbers,
+        counters=(*declared.values(), *([purchases] if purchases else []), *of_caps),
+        purchases=purchases,
+        tiers=_tiers(document.tiers, numbers, declared) if document.tiers else None,
+        segments=tuple(
+            Segment(name, numbers.segments[name], compile_segment(one, lexicon))
+            for name, one in document.segments.items()
+        ),
+        asks_of_person=any(asks_of_person(one) for one in document.segments.values()),
+        campaigns=tuple(campaigns.values()),
+        multipliers=tuple(
+            _multiplier(one, document, numbers, words, campaigns) for one in document.multipliers
+        ),
+        groups={name: Pays(one.pays) for name, one in document.groups.items()},
+        evaluation=Evaluation(
+            document.evaluation.order == "bonus_then_multiply",
+            Combine(document.evaluation.multipliers),
+            document.evaluation.multiply == "points",
+            Rounding(document.evaluation.rounding),
+        ),
+        activities={
+            name: {key: _TYPES[kind] for key, kind in one.properties.items()}
+            for name, one in document.activities.items()
+        },
+        last_day_to_earn=_day(document.ends.last_day_to_earn) if document.ends else None,
+        last_day_to_redeem=_day(document.ends.last_day_to_redeem) if document.ends else None,
     )
 
 
-def expiry_of(document: ExpiryDocument) -> Expiry:
+def vocabulary(document: ProgramDocument, numbers: Numbers) -> Vocabulary:
+    """The names that conditions of a program may use."""
+    properties = {
+        key: _TYPES[kind]
+        for one in document.activities.values()
+        for key, kind in one.properties.items()
+    }
+    return Vocabulary(document.money, numbers.tiers, numbers.segments, properties)
+
+
+def expiry_of(document: ExpiryDocument, tiers: dict[str, int] | None = None) -> Expiry:
     """How long points live, as a document says it."""
     return Expiry(
         days=document.days or 0,
         months=(document.months or 0) + MONTHS * (document.years or 0),
         end_of=EndOf(document.end_of),
         since_activity=document.since == "last_activity",
+        not_in_tiers=frozenset((tiers or {})[name] for name in document.not_in_tiers or ()),
     )
 
 
-def _check_currencies(document: ProgramDocument) -> Iterator[FieldError]:
-    for name, currency in document.currencies.items():
-        lasts = currency.expires
-        if lasts and sum(one is not None for one in (lasts.days, lasts.months, lasts.years)) != 1:
-            reason = "names exactly one of days, months and years"
-            yield FieldError(f"currencies.{name}.expires", reason)
+def conditions_of(document: ProgramDocument) -> list[tuple[str, ConditionDocument]]:
+    """Every condition of a program's rules, and where it stands."""
+    found = [
+        *((f"earn[{at}].if", one.condition) for at, one in enumerate(document.earn)),
+        *((f"multipliers[{at}].if", one.condition) for at, one in enumerate(document.multipliers)),
+        *((f"campaigns.{name}.if", one.condition) for name, one in document.campaigns.items()),
+    ]
+    return [(at, one) for at, one in found if one is not None]
 
 
-def _check_basics(document: ProgramDocument) -> Iterator[FieldError]:
-    if not is_currency(document.money):
-        yield FieldError("money", "is not a currency of ISO 4217")
-    try:
-        ZoneInfo(document.time_zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        yield FieldError("time_zone", "is not a time zone of the IANA database")
+def asks_which_purchase(document: ProgramDocument) -> bool:
+    """Whether any rule must know which of a member's orders it is."""
+    return any(_asks_nth(one) for _, one in conditions_of(document))
 
 
-def _check_earn(document: ProgramDocument) -> Iterator[FieldError]:
-    seen: set[str] = set()
-    for index, rule in enumerate(document.earn):
-        at = f"earn[{index}]"
-        if rule.id in seen:
-            yield FieldError(f"{at}.id", f"another earn rule is called {rule.id}")
-        seen.add(rule.id)
-        if rule.currency not in document.currencies:
-            yield FieldError(f"{at}.currency", f"{rule.currency} is not one of the currencies")
-        for name, selection in (("include", rule.include), ("exclude", rule.exclude)):
-            if selection and not (selection.skus or selection.categories or selection.labels):
-                yield FieldError(f"{at}.{name}", "names no SKU, category or label")
-        if rule.carry_remainder and rule.rounding != "floor":
-            yield FieldError(f"{at}.rounding", "a carried remainder is never rounded")
+def _asks_nth(one: ConditionDocument) -> bool:
+    inner: Iterable[ConditionDocument] = (*(one.all_ or ()), *(one.any_ or ()))
+    return (
+        one.purchase is not None
+        or (one.when is not None and "nth" in one.when)
+        or any(_asks_nth(some) for some in inner)
+        or (one.not_ is not None and _asks_nth(one.not_))
+    )
 
 
-def _check_rewards(document: ProgramDocument) -> Iterator[FieldError]:
-    seen: set[str] = set()
-    for index, reward in enumerate(document.rewards):
-        at = f"rewards[{index}]"
-        if reward.id in seen:
-            yield FieldError(f"{at}.id", f"another reward is called {reward.id}")
-        seen.add(reward.id)
-        if reward.cost.currency not in document.currencies:
-            reason = f"{reward.cost.currency} is not one of the currencies"
-            yield FieldError(f"{at}.cost.currency", reason)
+def _currency(name: str, one: CurrencyDocument, numbers: Numbers) -> Currency:
+    expiry = expiry_of(one.expires, numbers.tiers) if one.expires else None
+    return Currency(
+        name, numbers.currencies[name], one.label, one.goal, expiry, Clawback(one.clawback)
+    )
 
 
-def _check_exchanges(document: ProgramDocument) -> Iterator[FieldError]:
-    seen: set[str] = set()
-    for index, one in enumerate(document.exchanges):
-        at = f"exchanges[{index}]"
-        if one.id in seen:
-            yield FieldError(f"{at}.id", f"another exchange is called {one.id}")
-        seen.add(one.id)
-        for name, currency in (("source", one.source), ("target", one.target)):
-            if currency not in document.currencies:
-                yield FieldError(f"{at}.{name}", f"{currency} is not one of the currencies")
-        if one.source == one.target:
-            yield FieldError(f"{at}.target", "is the source itself")
-        if _best(document, one.target, one.source) * Fraction(one.give, one.take) > 1:
-            yield FieldError(f"{at}.give", "a round trip would make points from nothing")
+def _rule(
+    document: EarnDocument,
+    numbers: Numbers,
+    words: Vocabulary,
+    campaigns: dict[str, Campaign],
+    caps: tuple[Cap, ...],
+) -> EarnRule:
+    bonus = isinstance(document, FIXED) if document.bonus is None else document.bonus
+    return EarnRule(
+        id=document.id,
+        number=numbers.rules[rule_name(document)],
+        currency=numbers.currencies[document.currency],
+        rate=rate_of(document),
+        weighing=weighing_of(document),
+        pending=Pending(document.pending.days) if document.pending else None,
+        condition=compile_condition(document.condition, words),
+        caps=caps,
+        campaign=campaigns[document.campaign] if document.campaign else None,
+        priority=document.priority,
+        exclusive=document.stacking == "exclusive",
+        group=document.group,
+        bonus=bonus,
+    )
 
 
-def _best(document: ProgramDocument, source: str, target: str) -> Fraction:
-    """The most that a point of one currency can become of another; 0 where there is no way."""
-    best = {source: Fraction(1)}
-    for _ in document.currencies:
-        for one in document.exchanges:
-            worth = best.get(one.source, Fraction(0)) * Fraction(one.give, one.take)
-            if one.target != source and worth > best.get(one.target, 0):
-                best[one.target] = worth
-    return best.get(target, Fraction(0))
+def _caps(document: EarnRuleDocument, numbers: Numbers) -> tuple[Cap, ...]:
+    of_rule = numbers.rules[rule_name(document)]
+    caps = [
+        Cap("order", cap.points, True, None)
+        for cap in document.caps
+        if cap.per == "order" and cap.points
+    ]
+    for period, what, limit in caps_of(document):
+        name = cap_name(document, period, what)
+        measure = Measure.RULE_POINTS if what == "points" else Measure.RULE_TIMES
+        window = window_of(period)
+        counter = Counter(name, numbers.counters[name], measure, window, of=of_rule)
+        caps.append(Cap(period, limit, what == "points", counter))
+    return tuple(caps)
+
+
+def _campaign(name: str, number: int, one: CampaignDocument, words: Vocabulary) -> Campaign:
+    tests: list[WhyNot] = []
+    if one.starts or one.ends:
+        tests.append(dates(one.starts, one.ends))
+    own = compile_condition(one.condition, words)
+    if own is not None:
+        tests.append(own)
+    budget = None
+    if one.budget is not None:
+        limit = one.budget.points or one.budget.times or 0
+        budget = Budget(limit, one.budget.points is not None, one.budget.at_edge == "partial")
+    runs = all_of(tests) if tests else None
+    return Campaign(name, number, runs, one.trial_days, one.holdout_percent or 0, budget)
+
+
+def _multiplier(
+    one: MultiplierDocument,
+    document: ProgramDocument,
+    numbers: Numbers,
+    words: Vocabulary,
+    campaigns: dict[str, Campaign],
+) -> Multiplier:
+    by_id = {rule.id: numbers.rules[rule_name(rule)] for rule in document.earn}
+    return Multiplier(
+        id=one.id,
+        number=numbers.multipliers[one.id],
+        currency=numbers.currencies[one.currency],
+        percent=int(Decimal(str(one.times)) * PERCENT),
+        rules=frozenset(by_id[name] for name in one.rules) if one.rules else None,
+        lines=Lines.of(one.include, one.exclude),
+        condition=compile_condition(one.condition, words),
+        campaign=campaigns[one.campaign] if one.campaign else None,
+        group=one.group,
+    )
+
+
+def _tiers(document: TiersDocument, numbers: Numbers, counters: dict[str, Counter]) -> Tiers:
+    return Tiers(
+        tuple(
+            Level(
+                one.id,
+                numbers.tiers[one.id],
+                one.label,
+                tuple((counters[name], need) for name, need in one.at_least.items()),
+                one.benefits,
+            )
+            for one in document.levels
+        ),
+        document.kept == "to_end_of_next_period",
+        document.kept_months or 0,
+        document.grace_days or 0,
+        document.falls == "one_down",
+    )
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text)

@@ -10,24 +10,36 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from chalicelib.domain.earning.documents import Count, Identifier
+from chalicelib.domain.conditions.documents import Day, Identifier, Identifiers
+from chalicelib.domain.counting.documents import CounterDocument
+from chalicelib.domain.earning.documents import (
+    CampaignDocument,
+    Count,
+    EvaluationDocument,
+    GroupDocument,
+    MultiplierDocument,
+)
 from chalicelib.domain.earning.kinds import EarnDocument
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.rewards.kinds import RewardDocument
-from chalicelib.kernel.patterns import whole
+from chalicelib.domain.segments import SegmentDocument
+from chalicelib.domain.texts import Language, Plain
+from chalicelib.domain.tiers.documents import TiersDocument
 from chalicelib.kernel.validation import place_and_reason
-
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
 
 
 class ExpiryDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long points live: exactly one of days, months and years."""
+    """How long points live: exactly one of days, months and years.
+
+    Points that were earned in one of `not_in_tiers` never end.
+    """
 
     days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] | None = None
     months: Annotated[int, msgspec.Meta(ge=1, le=1_200)] | None = None
     years: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
     end_of: Literal["day", "month", "year"] = "day"
     since: Literal["earned", "last_activity"] = "earned"
+    not_in_tiers: Identifiers | None = None
 
 
 class CurrencyDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,10 +66,25 @@ class ExchangeDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     give: Count
 
 
+class EndDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The program ends: after these days nothing is earned, and then nothing is redeemed."""
+
+    last_day_to_earn: Day
+    last_day_to_redeem: Day
+
+
+class ActivityDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A type of activity, and what each of its kind says."""
+
+    properties: Annotated[
+        dict[Identifier, Literal["number", "text", "truth"]], msgspec.Meta(max_length=20)
+    ] = {}
+
+
 class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole program."""
 
-    name: Text
+    name: Plain
     time_zone: str
     money: str
     currencies: Annotated[
@@ -67,7 +94,16 @@ class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rewards: Annotated[list[RewardDocument], msgspec.Meta(max_length=500)] = []
     exchanges: Annotated[list[ExchangeDocument], msgspec.Meta(max_length=56)] = []
     look: Identifier = "classic"
-    language: Annotated[str, msgspec.Meta(pattern=whole(r"[a-z]{2}(-[A-Z]{2})?"))] = "en"
+    language: Language = "en"
+    activities: Annotated[dict[Identifier, ActivityDocument], msgspec.Meta(max_length=100)] = {}
+    counters: Annotated[dict[Identifier, CounterDocument], msgspec.Meta(max_length=40)] = {}
+    tiers: TiersDocument | None = None
+    segments: Annotated[dict[Identifier, SegmentDocument], msgspec.Meta(max_length=100)] = {}
+    campaigns: Annotated[dict[Identifier, CampaignDocument], msgspec.Meta(max_length=100)] = {}
+    multipliers: Annotated[list[MultiplierDocument], msgspec.Meta(max_length=200)] = []
+    groups: Annotated[dict[Identifier, GroupDocument], msgspec.Meta(max_length=100)] = {}
+    evaluation: EvaluationDocument = EvaluationDocument()
+    ends: EndDocument | None = None
 
 
 def parse(document: Any) -> ProgramDocument | list[FieldError]:

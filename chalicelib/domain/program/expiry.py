@@ -5,14 +5,13 @@ month or year ends with the month or year that holds its last day: twelve months
 the end of the month end on 2021-08-01 (Square Loyalty, "expiration policy").
 """
 
-from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import Enum
 
 from chalicelib.domain.ledger.entries import NEVER
+from chalicelib.kernel.clock import add_months
 
-MONTHS = 12
 SHORTEST_MONTH, LONGEST_MONTH, SHORTEST_YEAR = 28, 31, 365
 
 
@@ -32,6 +31,7 @@ class Expiry:
     months: int = 0
     end_of: EndOf = EndOf.DAY
     since_activity: bool = False  # every activity starts it anew, for all points of the currency
+    not_in_tiers: frozenset[int] = frozenset()  # points earned in one of them never end
 
     @property
     def buckets(self) -> int:
@@ -59,9 +59,3 @@ class Expiry:
         except (ValueError, OverflowError):
             return NEVER
         return end.toordinal()
-
-
-def add_months(start: date, months: int) -> date:
-    """The same day some months later, or the last of a month that is too short."""
-    year, month = divmod(start.year * MONTHS + start.month - 1 + months, MONTHS)
-    return date(year, month + 1, min(start.day, monthrange(year, month + 1)[1]))

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from chalicelib.domain.earning.documents import EarnRuleDocument
+from chalicelib.domain.earning.documents import CapDocument, EarnRuleDocument, Period
+from chalicelib.domain.earning.per_order import PerVisitDocument
 from chalicelib.domain.program.document import ProgramDocument
 
 
@@ -19,6 +20,11 @@ class Numbers(msgspec.Struct, frozen=True):
     currencies: dict[str, int] = {}
     rules: dict[str, int] = {}
     rewards: dict[str, int] = {}
+    counters: dict[str, int] = {}
+    tiers: dict[str, int] = {}
+    segments: dict[str, int] = {}
+    campaigns: dict[str, int] = {}
+    multipliers: dict[str, int] = {}
 
     def extended_by(self, document: ProgramDocument) -> "Numbers":
         """The same numbers, and new ones for what the document names anew."""
@@ -26,12 +32,53 @@ class Numbers(msgspec.Struct, frozen=True):
             _extend(self.currencies, document.currencies),
             _extend(self.rules, [rule_name(rule) for rule in document.earn]),
             _extend(self.rewards, [reward.id for reward in document.rewards]),
+            _extend(self.counters, counter_names(document)),
+            _extend(
+                self.tiers, [one.id for one in document.tiers.levels] if document.tiers else ()
+            ),
+            _extend(self.segments, document.segments),
+            _extend(self.campaigns, document.campaigns),
+            _extend(self.multipliers, [one.id for one in document.multipliers]),
         )
 
 
 def rule_name(rule: EarnRuleDocument) -> str:
     """What a rule is numbered by."""
     return f"{rule.id} {rule.give}/{rule.per}" if rule.carry_remainder else rule.id
+
+
+def counter_names(document: ProgramDocument) -> list[str]:
+    """Of the counters that the document declares, and of those that its rules need: no declared
+    one has a space in its name."""
+    names = [*document.counters, PURCHASES]
+    for rule in document.earn:
+        names += [cap_name(rule, period, what) for period, what, _ in caps_of(rule)]
+    return names
+
+
+PURCHASES = "all purchases"
+
+
+def caps_of(rule: EarnRuleDocument) -> list[tuple[Period, str, int]]:
+    """The caps of a rule that need a counter: for which period, what they count, and the limit."""
+    of_rule = [*rule.caps]
+    if isinstance(rule, PerVisitDocument):
+        of_rule.append(ONCE_A_DAY)
+    found: list[tuple[Period, str, int]] = []
+    for cap in of_rule:
+        if cap.per != "order" and cap.points is not None:
+            found.append((cap.per, "points", cap.points))
+        if cap.per != "order" and cap.times is not None:
+            found.append((cap.per, "times", cap.times))
+    return found
+
+
+def cap_name(rule: EarnRuleDocument, period: Period, what: str) -> str:
+    """What the counter of a cap is called."""
+    return f"{rule.id} {what} {period}"
+
+
+ONCE_A_DAY = CapDocument(per="day", times=1)  # what makes an order a visit
 
 
 def _extend(numbers: dict[str, int], names: Iterable[str]) -> dict[str, int]:

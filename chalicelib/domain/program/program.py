@@ -1,18 +1,31 @@
 """A published program, compiled once and kept: what the rules look things up in."""
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
 from enum import Enum
 from functools import cached_property
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from chalicelib.domain.earning.rule import EarnRule
+from chalicelib.domain.conditions.expression import Type
+from chalicelib.domain.conditions.situation import Known
+from chalicelib.domain.counting.counter import Counter
+from chalicelib.domain.earning.campaigns import Campaign
+from chalicelib.domain.earning.evaluation import Evaluation
+from chalicelib.domain.earning.multiplying import Multiplier
+from chalicelib.domain.earning.rule import EarnRule, Pays
+from chalicelib.domain.earning.weighing import Cause
 from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.ledger.account import Clawback
+from chalicelib.domain.orders import Order
 from chalicelib.domain.program.expiry import Expiry
 from chalicelib.domain.program.numbers import Numbers
 from chalicelib.domain.rewards.reward import Reward
-from chalicelib.kernel.clock import Instant
+from chalicelib.domain.segments import Segment
+from chalicelib.domain.tiers.tiers import Held, Tiers
+from chalicelib.kernel.clock import Instant, local_date
 
 
 class Mode(Enum):
@@ -65,6 +78,75 @@ class Program:
     rewards: tuple[Reward, ...]
     exchanges: tuple[ExchangeRate, ...]
     numbers: Numbers  # of this version's names, and of every earlier one's
+    counters: tuple[Counter, ...] = ()
+    purchases: Counter | None = None  # of all orders, where a rule asks which one it is
+    tiers: Tiers | None = None
+    segments: tuple[Segment, ...] = ()
+    asks_of_person: bool = False  # whether a segment needs the member's profile
+    campaigns: tuple[Campaign, ...] = ()
+    multipliers: tuple[Multiplier, ...] = ()
+    groups: Mapping[str, Pays] = field(default_factory=dict)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    activities: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)
+    last_day_to_earn: date | None = None
+    last_day_to_redeem: date | None = None
+
+    def rules_about(self, cause: Cause) -> tuple[EarnRule, ...]:
+        """The rules that may weigh it."""
+        return self._of_orders if isinstance(cause, Order) else self._of_activities
+
+    @cached_property
+    def _of_orders(self) -> tuple[EarnRule, ...]:
+        return tuple(rule for rule in self.earn if rule.weighing.of_orders)
+
+    @cached_property
+    def _of_activities(self) -> tuple[EarnRule, ...]:
+        return tuple(rule for rule in self.earn if not rule.weighing.of_orders)
+
+    def multipliers_of(self, rule: EarnRule) -> tuple[Multiplier, ...]:
+        """Those that may multiply what a rule gives."""
+        return self._multipliers_of[rule.number]
+
+    @cached_property
+    def _multipliers_of(self) -> dict[int, tuple[Multiplier, ...]]:
+        bonuses = self.evaluation.bonuses_multiplied
+        return {
+            rule.number: tuple(one for one in self.multipliers if one.is_about(rule, bonuses))
+            for rule in self.earn
+        }
+
+    @cached_property
+    def multipliers_by_number(self) -> dict[int, Multiplier]:
+        return {one.number: one for one in self.multipliers}
+
+    @cached_property
+    def campaigns_by_number(self) -> dict[int, Campaign]:
+        return {one.number: one for one in self.campaigns}
+
+    @cached_property
+    def tier_names(self) -> dict[int, str]:
+        """Of every tier there ever was."""
+        return {number: name for name, number in self.numbers.tiers.items()}
+
+    @cached_property
+    def segment_names(self) -> dict[int, str]:
+        return {number: name for name, number in self.numbers.segments.items()}
+
+    @cached_property
+    def known_of_nobody(self) -> Known:
+        """Of somebody who is not a member yet: he would have the tier that everybody has."""
+        lowest = self.tiers.tier(Held(), 1) if self.tiers else None
+        return Known(lowest.number if lowest else 0)
+
+    def earns_on(self, occurred_at: Instant) -> bool:
+        """Whether what happened then still earns."""
+        last = self.last_day_to_earn
+        return last is None or local_date(occurred_at, self.zone) <= last
+
+    def redeems_on(self, now: Instant) -> bool:
+        """Whether points can still be spent."""
+        last = self.last_day_to_redeem
+        return last is None or local_date(now, self.zone) <= last
 
     @cached_property
     def currency_names(self) -> dict[int, str]:
@@ -95,6 +177,15 @@ def currency_of(program: Program, name: str) -> Currency | Refusal:
             return currency
     error = FieldError("currency", f"the program has no currency {name}")
     return Refusal("unknown_currency", error.reason, (error,))
+
+
+class Versions(Protocol):
+    """The versions of one program."""
+
+    def version(self, number: int) -> Program: ...
+
+    def at(self, occurred_at: Instant) -> Program:
+        """The one that decides what occurred then."""
 
 
 @dataclass(frozen=True)

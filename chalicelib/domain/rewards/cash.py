@@ -5,7 +5,8 @@ from typing import Annotated
 
 import msgspec
 
-from chalicelib.domain.earning.documents import Count, Identifier
+from chalicelib.domain.conditions.documents import Identifier
+from chalicelib.domain.earning.documents import Count
 from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.rewards.reward import Asked, CostDocument
 

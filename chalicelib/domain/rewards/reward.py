@@ -9,7 +9,8 @@ from typing import Protocol
 
 import msgspec
 
-from chalicelib.domain.earning.documents import Count, Identifier
+from chalicelib.domain.conditions.documents import Identifier
+from chalicelib.domain.earning.documents import Count
 from chalicelib.domain.errors import Refusal
 
 

@@ -1,0 +1,48 @@
+"""Points for an order, or for a visit: a fixed number, however large the order is.
+
+A refund takes back the share of the order's chosen lines that came back: half of the goods, half
+of the bonus.
+"""
+
+from dataclasses import dataclass
+
+from chalicelib.domain.earning.documents import EarnRuleDocument
+from chalicelib.domain.earning.selection import Lines
+from chalicelib.domain.earning.weighing import Cause
+from chalicelib.domain.orders import Order
+
+
+class PerOrderDocument(
+    EarnRuleDocument, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="per_order"
+):
+    """`give` points for each order that has one of the chosen lines."""
+
+
+class PerVisitDocument(
+    EarnRuleDocument, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="per_visit"
+):
+    """`give` points for the first order of a business day that has one of the chosen lines."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """An order as a whole; what its chosen lines cost says how much of it came back."""
+
+    lines: Lines
+    of_orders: bool = True
+
+    @classmethod
+    def of(cls, document: PerOrderDocument | PerVisitDocument) -> "Whole":
+        return cls(Lines.of(document.include, document.exclude))
+
+    def weigh(self, cause: Cause) -> tuple[int, ...]:
+        assert isinstance(cause, Order)  # noqa: S101 (it is of orders)
+        chosen = [self.lines.hold(line) for line in cause.lines]
+        prices = [price if one else 0 for price, one in zip(cause.goods, chosen, strict=True)]
+        if any(prices):
+            return (*prices, 0)
+        counts = (line.quantity for line in cause.lines)
+        return (*(count if one else 0 for count, one in zip(counts, chosen, strict=True)), 0)
+
+    def describe(self, give: int, per: int, weight: int, money: str) -> str:  # noqa: ARG002
+        return f"{give} for the order"

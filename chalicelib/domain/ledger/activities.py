@@ -1,0 +1,108 @@
+"""A member did something that is no order: rules weigh it, counters count it."""
+
+from collections.abc import Sequence
+
+from chalicelib.domain.conditions.situation import Situation
+from chalicelib.domain.counting.counter import Counter, Measure
+from chalicelib.domain.earning.evaluation import Earning, Room, evaluate, spent_of_budgets
+from chalicelib.domain.errors import FieldError, Refusal
+from chalicelib.domain.ledger.account import Account, Head
+from chalicelib.domain.ledger.commands import Facts, RecordActivity
+from chalicelib.domain.ledger.entries import SCHEMA, Effect, Entry, Kind, StoredEntry
+from chalicelib.domain.ledger.orders import counts, effect_of, refuse_time, renew
+from chalicelib.domain.ledger.progress import know, review
+from chalicelib.domain.ledger.story import bucket_of, is_pending
+from chalicelib.domain.program.program import Program
+from chalicelib.kernel.clock import Instant, local_date
+
+
+def record_activity(
+    head: Head,
+    story: Sequence[StoredEntry],  # noqa: ARG001
+    facts: Facts | None,
+    command: RecordActivity,
+    program: Program,
+    recorded_at: Instant,
+) -> Entry | Refusal:
+    """Gives what the activity earns; one from before the member joined earns nothing."""
+    activity = command.activity
+    refusal = refuse_time(activity.occurred_at, recorded_at, "occurred_at") or _unknown(
+        command, program
+    )
+    if refusal:
+        return refusal
+    facts = facts or Facts()
+    account = Account.open(head.snapshot)
+    effects: list[Effect] = []
+    known, tier, budgets = None, None, {}
+    if counts(activity.occurred_at, account.was.joined_at) and program.earns_on(
+        activity.occurred_at
+    ):
+        day = local_date(activity.occurred_at, program.zone)
+        known = know(
+            program,
+            account,
+            head.key.member_id,
+            activity.occurred_at,
+            recorded_at,
+            facts.person,
+        )
+        situation = Situation(activity, program.zone, account.was.joined_at, known)
+        room = Room(lambda counter: counter.value(account.tallies, day.toordinal()), facts.left)
+        earnings = evaluate(program, situation, account.remainders, room)
+        budgets = spent_of_budgets(earnings)
+        for one in earnings:
+            if not one.points and one.remainder is None:
+                continue
+            until = one.rule.pending.until(day) if one.rule.pending else 0
+            bucket = bucket_of(program, one.rule, activity.occurred_at, until, known.tier)
+            account.credit(bucket, one.points)
+            if one.remainder is not None:
+                account.remainders[one.rule.number] = one.remainder
+            effects.append(effect_of(one, is_pending(until)))
+        for counter in program.counters:
+            account.count(counter, day.toordinal(), _counted(counter, command, earnings))
+        tier = review(account, program, recorded_at)
+        renew(account, program, activity.occurred_at)
+    return Entry(
+        schema=SCHEMA,
+        kind=Kind.ACTIVITY,
+        recorded_at=recorded_at,
+        occurred_at=activity.occurred_at,
+        program_version=program.version,
+        fingerprint=command.fingerprint,
+        effects=tuple(effects),
+        moves=account.moved(),
+        snapshot=account.snapshot(),
+        known=known,
+        budgets=tuple(sorted(budgets.items())),
+        tier=tier,
+    )
+
+
+def _unknown(command: RecordActivity, program: Program) -> Refusal | None:
+    """Why the program does not know such an activity."""
+    activity = command.activity
+    properties = program.activities.get(activity.type)
+    if properties is None:
+        reason = f"the program has no activity {activity.type}"
+        return Refusal("unknown_activity", reason, (FieldError("type", reason),))
+    for name, value in activity.properties.items():
+        wanted = properties.get(name)
+        if wanted is None or wanted.python is not type(value):
+            reason = f"is not {wanted.value}" if wanted else f"{activity.type} has no such property"
+            return Refusal("invalid_request", reason, (FieldError(f"properties.{name}", reason),))
+    return None
+
+
+def _counted(counter: Counter, command: RecordActivity, earnings: list[Earning]) -> int:
+    """What an activity adds to a counter."""
+    if not counter.looks_at(command.activity):
+        return 0
+    if counter.measure is Measure.WEIGHT:
+        assert counter.weighing is not None  # noqa: S101 (it weighs)
+        return sum(counter.weighing.weigh(command.activity))
+    if counter.measure is Measure.EARNED:
+        return sum(one.points for one in earnings if one.rule.currency == counter.of)
+    points = sum(one.points for one in earnings if one.rule.number == counter.of)
+    return points if counter.measure is Measure.RULE_POINTS else int(points > 0)

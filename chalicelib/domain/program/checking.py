@@ -1,0 +1,457 @@
+"""What a document of the right shape says that cannot be: names of nothing, contradictions."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from chalicelib.domain.conditions.documents import ConditionDocument
+from chalicelib.domain.conditions.expression import Type, check_expression
+from chalicelib.domain.counting.documents import CounterDocument, WindowDocument
+from chalicelib.domain.earning.documents import (
+    CampaignDocument,
+    EarnRuleDocument,
+    SelectionDocument,
+)
+from chalicelib.domain.earning.kinds import FIXED, EarnDocument
+from chalicelib.domain.earning.per_activity import PerActivityDocument
+from chalicelib.domain.errors import FieldError
+from chalicelib.domain.program.compiling import conditions_of, vocabulary
+from chalicelib.domain.program.document import ProgramDocument
+from chalicelib.domain.program.numbers import Numbers
+from chalicelib.domain.segments import RangeDocument, SegmentDocument
+from chalicelib.domain.tiers.documents import LevelDocument
+from chalicelib.kernel.money import is_currency
+
+FIRST_YEAR, LAST_YEAR = 1990, 2199
+DEEPEST = 8  # conditions within conditions
+
+
+def check(document: ProgramDocument) -> list[FieldError]:
+    """Everything that is wrong, each with the path where it stands."""
+    found = [*_check_basics(document), *_check_currencies(document)]
+    found += [*_check_earn(document), *_check_multipliers(document), *_check_rewards(document)]
+    found += [*_check_campaigns(document), *_check_counters(document), *_check_tiers(document)]
+    found += [*_check_segments(document), *_check_conditions(document)]
+    return found + list(_check_exchanges(document))
+
+
+def _check_basics(document: ProgramDocument) -> Iterator[FieldError]:
+    if not is_currency(document.money):
+        yield FieldError("money", "is not a currency of ISO 4217")
+    try:
+        ZoneInfo(document.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield FieldError("time_zone", "is not a time zone of the IANA database")
+    if document.ends:
+        earn, redeem = document.ends.last_day_to_earn, document.ends.last_day_to_redeem
+        yield from _check_days("ends", (("last_day_to_earn", earn), ("last_day_to_redeem", redeem)))
+
+
+def _check_currencies(document: ProgramDocument) -> Iterator[FieldError]:
+    for name, currency in document.currencies.items():
+        lasts = currency.expires
+        at = f"currencies.{name}.expires"
+        if lasts and sum(one is not None for one in (lasts.days, lasts.months, lasts.years)) != 1:
+            yield FieldError(at, "names exactly one of days, months and years")
+        if lasts and lasts.not_in_tiers and lasts.since == "last_activity":
+            reason = "points that live by activity end in every tier alike"
+            yield FieldError(f"{at}.not_in_tiers", reason)
+        yield from _unknown(
+            f"{at}.not_in_tiers", (lasts and lasts.not_in_tiers) or (), _tiers(document), "tier"
+        )
+
+
+def _check_earn(document: ProgramDocument) -> Iterator[FieldError]:
+    yield from _twice("earn", [rule.id for rule in document.earn], "earn rule")
+    for index, rule in enumerate(document.earn):
+        at = f"earn[{index}]"
+        yield from _unknown(f"{at}.currency", [rule.currency], document.currencies, "currency")
+        yield from _check_selections(at, rule.include, rule.exclude)
+        if rule.campaign:
+            yield from _unknown(f"{at}.campaign", [rule.campaign], document.campaigns, "campaign")
+        if rule.group:
+            yield from _unknown(f"{at}.group", [rule.group], document.groups, "group")
+        yield from _check_rate(document, at, rule)
+        yield from _check_caps(at, rule)
+        if isinstance(rule, PerActivityDocument):
+            yield from _check_activity(document, at, rule.activity, rule.property)
+            if rule.include or rule.exclude:
+                yield FieldError(f"{at}.include", "an activity has no lines")
+    yield from _check_exclusive(document)
+
+
+def _check_rate(document: ProgramDocument, at: str, rule: EarnDocument) -> Iterator[FieldError]:
+    if rule.carry_remainder and rule.rounding != "floor":
+        yield FieldError(f"{at}.rounding", "a carried remainder is never rounded")
+    if isinstance(rule, FIXED) and (rule.per != 1 or rule.carry_remainder):
+        field = "per" if rule.per != 1 else "carry_remainder"
+        yield FieldError(f"{at}.{field}", f"{rule.give} is given once, there is nothing to divide")
+    campaign = document.campaigns.get(rule.campaign or "")
+    if rule.carry_remainder and (rule.caps or (campaign and campaign.budget)):
+        reason = "what is cut off has no remainder: a rule with a cap or a budget cannot carry one"
+        yield FieldError(f"{at}.carry_remainder", reason)
+
+
+def _check_caps(at: str, rule: EarnRuleDocument) -> Iterator[FieldError]:
+    for index, cap in enumerate(rule.caps):
+        if (cap.points is None) == (cap.times is None):
+            yield FieldError(f"{at}.caps[{index}]", "names exactly one of points and times")
+        elif cap.per == "order" and cap.points is None:
+            yield FieldError(f"{at}.caps[{index}].times", "a rule pays once per order anyway")
+    periods = [(cap.per, cap.points is None) for cap in rule.caps]
+    for index, period in enumerate(periods):
+        if period in periods[:index]:
+            yield FieldError(f"{at}.caps[{index}].per", "another cap of the rule is for it")
+
+
+def _check_exclusive(document: ProgramDocument) -> Iterator[FieldError]:
+    """Of two exclusive rules that may meet, one must come first."""
+    alone = [(at, one) for at, one in enumerate(document.earn) if one.stacking == "exclusive"]
+    for place, (at, one) in enumerate(alone):
+        for _, other in alone[:place]:
+            same = (one.currency, one.priority) == (other.currency, other.priority)
+            if same and _may_meet(document, one, other):
+                reason = (
+                    f"{other.id} is exclusive too and may run at the same time: one comes first"
+                )
+                yield FieldError(f"earn[{at}].priority", reason)
+
+
+def _may_meet(document: ProgramDocument, one: EarnRuleDocument, other: EarnRuleDocument) -> bool:
+    (start, end), (begin, stop) = _runs(document, one), _runs(document, other)
+    return start <= stop and begin <= end
+
+
+def _runs(document: ProgramDocument, rule: EarnRuleDocument) -> tuple[str, str]:
+    """From which day to which a rule may pay, as they sort."""
+    windows = [("0001-01-01", "9999-12-31")]
+    campaign = document.campaigns.get(rule.campaign or "")
+    if campaign:
+        windows.append((campaign.starts or windows[0][0], campaign.ends or windows[0][1]))
+    dates = rule.condition.dates if rule.condition else None
+    if dates:
+        windows.append((dates.from_ or windows[0][0], dates.to or windows[0][1]))
+    return max(start for start, _ in windows), min(end for _, end in windows)
+
+
+def _check_multipliers(document: ProgramDocument) -> Iterator[FieldError]:
+    yield from _twice("multipliers", [one.id for one in document.multipliers], "multiplier")
+    rules = {rule.id: rule for rule in document.earn}
+    for index, one in enumerate(document.multipliers):
+        at = f"multipliers[{index}]"
+        yield from _unknown(f"{at}.currency", [one.currency], document.currencies, "currency")
+        yield from _unknown(f"{at}.rules", one.rules or (), rules, "earn rule")
+        yield from _check_selections(at, one.include, one.exclude)
+        if one.group:
+            yield from _unknown(f"{at}.group", [one.group], document.groups, "group")
+        if one.campaign:
+            yield from _unknown(f"{at}.campaign", [one.campaign], document.campaigns, "campaign")
+            campaign = document.campaigns.get(one.campaign)
+            if campaign and campaign.budget:
+                reason = "a campaign with a budget pays by rules of its own: give it an earn rule"
+                yield FieldError(f"{at}.campaign", reason)
+        if Decimal(str(one.times)) * 100 % 1:
+            yield FieldError(f"{at}.times", "has more than two decimals")
+        for name in one.rules or ():
+            if name in rules and rules[name].currency != one.currency:
+                yield FieldError(f"{at}.rules", f"{name} gives {rules[name].currency}")
+
+
+def _check_campaigns(document: ProgramDocument) -> Iterator[FieldError]:
+    for name, one in document.campaigns.items():
+        at = f"campaigns.{name}"
+        yield from _check_days(at, (("starts", one.starts), ("ends", one.ends)))
+        if one.budget and (one.budget.points is None) == (one.budget.times is None):
+            yield FieldError(f"{at}.budget", "names exactly one of points and times")
+        if not _is_used(document, name):
+            yield FieldError(at, "no rule and no multiplier belongs to it")
+        yield from _check_budget(document, at, name, one)
+
+
+def _check_budget(
+    document: ProgramDocument, at: str, name: str, one: CampaignDocument
+) -> Iterator[FieldError]:
+    currencies = {rule.currency for rule in document.earn if rule.campaign == name}
+    if one.budget and one.budget.points is not None and len(currencies) > 1:
+        reason = f"points of {' and '.join(sorted(currencies))} cannot be added up"
+        yield FieldError(f"{at}.budget.points", reason)
+
+
+def _is_used(document: ProgramDocument, campaign: str) -> bool:
+    return any(one.campaign == campaign for one in (*document.earn, *document.multipliers))
+
+
+def _check_counters(document: ProgramDocument) -> Iterator[FieldError]:
+    for name, one in document.counters.items():
+        at = f"counters.{name}"
+        if isinstance(one.window, WindowDocument):
+            window = one.window
+            lengths = (
+                window.rolling_days,
+                window.rolling_months,
+                window.until_idle_days,
+                window.until_idle_months,
+            )
+            if sum(length is not None for length in lengths) != 1:
+                yield FieldError(f"{at}.window", "names exactly one window")
+        yield from _check_counted(document, at, one)
+        yield from _check_selections(at, one.include, one.exclude)
+
+
+def _check_counted(
+    document: ProgramDocument, at: str, one: CounterDocument
+) -> Iterator[FieldError]:
+    belongs = {
+        "currency": ("points",),
+        "activity": ("activity",),
+        "property": ("activity",),
+        "basis": ("spend",),
+        "include": ("spend", "units"),
+        "exclude": ("spend", "units"),
+        "channels": ("spend", "units", "orders"),
+        "stores": ("spend", "units", "orders"),
+    }
+    for field, kinds in belongs.items():
+        if getattr(one, field) is not None and one.of not in kinds:
+            yield FieldError(f"{at}.{field}", f"belongs to a counter of {' or '.join(kinds)}")
+    if one.of == "points":
+        if one.currency is None:
+            yield FieldError(f"{at}.currency", "is missing: points of which currency")
+        else:
+            yield from _unknown(f"{at}.currency", [one.currency], document.currencies, "currency")
+    if one.of == "activity":
+        if one.activity is None:
+            yield FieldError(f"{at}.activity", "is missing: activities of which type")
+        else:
+            yield from _check_activity(document, at, one.activity, one.property)
+
+
+def _check_activity(
+    document: ProgramDocument, at: str, activity: str, property_name: str | None
+) -> Iterator[FieldError]:
+    known = document.activities.get(activity)
+    if known is None:
+        yield FieldError(f"{at}.activity", f"{activity} is not one of the activities")
+    elif property_name is not None and known.properties.get(property_name) != "number":
+        yield FieldError(f"{at}.property", f"{property_name} is no number of {activity}")
+
+
+def _check_tiers(document: ProgramDocument) -> Iterator[FieldError]:
+    if document.tiers is None:
+        return
+    levels = document.tiers.levels
+    yield from _twice("tiers.levels", [one.id for one in levels], "tier")
+    for index, one in enumerate(levels):
+        at = f"tiers.levels[{index}].at_least"
+        yield from _unknown(at, one.at_least, document.counters, "counter")
+        if index and not one.at_least:
+            yield FieldError(at, "only the lowest tier may ask for nothing")
+        if document.tiers.kept == "to_end_of_next_period":
+            for name in one.at_least:
+                counter = document.counters.get(name)
+                if counter and (
+                    counter.window == "lifetime" or not isinstance(counter.window, str)
+                ):
+                    yield FieldError(f"{at}.{name}", "has no periods, so there is no next one")
+    for index, (lower, higher) in enumerate(pairwise(levels)):
+        if not _above(lower, higher):
+            reason = f"{higher.id} asks for no more than {lower.id} below it"
+            yield FieldError(f"tiers.levels[{index + 1}].at_least", reason)
+    if document.tiers.kept_months and document.tiers.kept == "to_end_of_next_period":
+        yield FieldError(
+            "tiers.kept_months", "a tier is kept to the end of the next period already"
+        )
+
+
+def _above(lower: LevelDocument, higher: LevelDocument) -> bool:
+    shared = lower.at_least.keys() & higher.at_least.keys()
+    rises = all(higher.at_least[name] >= lower.at_least[name] for name in shared)
+    more = any(need > lower.at_least.get(name, 0) for name, need in higher.at_least.items())
+    return rises and more
+
+
+def _check_segments(document: ProgramDocument) -> Iterator[FieldError]:
+    for name, one in document.segments.items():
+        yield from _check_segment(document, f"segments.{name}", one, 1)
+        if name in _reached(document, one, set()):
+            yield FieldError(f"segments.{name}", "is defined by itself")
+
+
+def _reached(document: ProgramDocument, one: SegmentDocument, seen: set[str]) -> set[str]:
+    """The segments that a segment depends on."""
+    for inner in _inner(one):
+        _reached(document, inner, seen)
+    for name in one.segments or ():
+        if name not in seen and name in document.segments:
+            seen.add(name)
+            _reached(document, document.segments[name], seen)
+    return seen
+
+
+def _inner(one: SegmentDocument) -> Iterable[SegmentDocument]:
+    return (*(one.all_ or ()), *(one.any_ or ()), *([one.not_] if one.not_ else []))
+
+
+def _check_segment(
+    document: ProgramDocument, at: str, one: SegmentDocument, depth: int
+) -> Iterator[FieldError]:
+    if depth > DEEPEST:
+        yield FieldError(at, f"is nested more than {DEEPEST} deep")
+        return
+    counters = {**(one.counters or {})}
+    yield from _unknown(f"{at}.counters", counters, document.counters, "counter")
+    for name, wanted in counters.items():
+        yield from _check_range(f"{at}.counters.{name}", wanted)
+    for field in ("joined_days", "age", "average"):
+        wanted = getattr(one, field)
+        if wanted is not None:
+            yield from _check_range(f"{at}.{field}", wanted)
+    if one.average:
+        used = [one.average.of, one.average.per]
+        yield from _unknown(f"{at}.average", used, document.counters, "counter")
+    if one.last:
+        yield from _unknown(f"{at}.last", [one.last.counter], document.counters, "counter")
+        if one.last.within_days is None and one.last.over_days is None:
+            yield FieldError(f"{at}.last", "says neither within_days nor over_days")
+    yield from _unknown(f"{at}.tiers", one.tiers or (), _tiers(document), "tier")
+    yield from _unknown(f"{at}.segments", one.segments or (), document.segments, "segment")
+    if one == SegmentDocument():
+        yield FieldError(at, "says nothing")
+    for index, inner in enumerate(_inner(one)):
+        yield from _check_segment(document, f"{at}[{index}]", inner, depth + 1)
+
+
+def _check_range(at: str, wanted: RangeDocument) -> Iterator[FieldError]:
+    if wanted.at_least is None and wanted.at_most is None:
+        yield FieldError(at, "says neither at_least nor at_most")
+    elif (wanted.at_least or 0) > (wanted.at_most if wanted.at_most is not None else 10**15):
+        yield FieldError(at, "at_least is above at_most")
+
+
+def _check_conditions(document: ProgramDocument) -> Iterator[FieldError]:
+    properties = vocabulary(document, Numbers()).properties
+    for at, one in conditions_of(document):
+        yield from _check_condition(document, at, one, properties, 1)
+
+
+def _check_condition(
+    document: ProgramDocument,
+    at: str,
+    one: ConditionDocument,
+    properties: Mapping[str, Type],
+    depth: int,
+) -> Iterator[FieldError]:
+    if depth > DEEPEST:
+        yield FieldError(at, f"is nested more than {DEEPEST} deep")
+        return
+    if one == ConditionDocument():
+        yield FieldError(at, "says nothing")
+    yield from _check_facts(document, at, one)
+    if one.when is not None:
+        reason = check_expression(one.when, properties)
+        if reason:
+            yield FieldError(f"{at}.when", reason)
+    for name, given in (("all", one.all_), ("any", one.any_)):
+        if given == ():
+            yield FieldError(f"{at}.{name}", "is empty")
+        for index, some in enumerate(given or ()):
+            at_inner = f"{at}.{name}[{index}]"
+            yield from _check_condition(document, at_inner, some, properties, depth + 1)
+    if one.not_ is not None:
+        yield from _check_condition(document, f"{at}.not", one.not_, properties, depth + 1)
+
+
+def _check_facts(
+    document: ProgramDocument, at: str, one: ConditionDocument
+) -> Iterator[FieldError]:
+    yield from _unknown(f"{at}.tiers", one.tiers or (), _tiers(document), "tier")
+    yield from _unknown(f"{at}.segments", one.segments or (), document.segments, "segment")
+    if (one.min_total or 0) > (one.max_total if one.max_total is not None else 10**15):
+        yield FieldError(f"{at}.min_total", "is above max_total")
+    if one.hours and one.hours.from_ == one.hours.to:
+        yield FieldError(f"{at}.hours", "is no time at all")
+    if one.dates:
+        yield from _check_days(f"{at}.dates", (("from", one.dates.from_), ("to", one.dates.to)))
+    if one.purchase and (one.purchase.exactly is None) == (one.purchase.every is None):
+        yield FieldError(f"{at}.purchase", "names exactly one of exactly and every")
+
+
+def _check_rewards(document: ProgramDocument) -> Iterator[FieldError]:
+    yield from _twice("rewards", [reward.id for reward in document.rewards], "reward")
+    for index, reward in enumerate(document.rewards):
+        at = f"rewards[{index}].cost.currency"
+        yield from _unknown(at, [reward.cost.currency], document.currencies, "currency")
+
+
+def _check_exchanges(document: ProgramDocument) -> Iterator[FieldError]:
+    yield from _twice("exchanges", [one.id for one in document.exchanges], "exchange")
+    for index, one in enumerate(document.exchanges):
+        at = f"exchanges[{index}]"
+        yield from _unknown(f"{at}.source", [one.source], document.currencies, "currency")
+        yield from _unknown(f"{at}.target", [one.target], document.currencies, "currency")
+        if one.source == one.target:
+            yield FieldError(f"{at}.target", "is the source itself")
+        if _best(document, one.target, one.source) * Fraction(one.give, one.take) > 1:
+            yield FieldError(f"{at}.give", "a round trip would make points from nothing")
+
+
+def _best(document: ProgramDocument, source: str, target: str) -> Fraction:
+    """The most that a point of one currency can become of another; 0 where there is no way."""
+    best = {source: Fraction(1)}
+    for _ in document.currencies:
+        for one in document.exchanges:
+            worth = best.get(one.source, Fraction(0)) * Fraction(one.give, one.take)
+            if one.target != source and worth > best.get(one.target, 0):
+                best[one.target] = worth
+    return best.get(target, Fraction(0))
+
+
+def _check_selections(
+    at: str, include: SelectionDocument | None, exclude: SelectionDocument | None
+) -> Iterator[FieldError]:
+    for name, selection in (("include", include), ("exclude", exclude)):
+        if selection and not (selection.skus or selection.categories or selection.labels):
+            yield FieldError(f"{at}.{name}", "names no SKU, category or label")
+
+
+def _check_days(at: str, days: Iterable[tuple[str, str | None]]) -> Iterator[FieldError]:
+    """Days that there are, the first not after the second."""
+    found = []
+    for name, text in days:
+        if text is None:
+            continue
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            yield FieldError(f"{at}.{name}", f"{text} is no day of the calendar")
+            continue
+        if not FIRST_YEAR <= day.year <= LAST_YEAR:
+            yield FieldError(f"{at}.{name}", f"lies outside {FIRST_YEAR} to {LAST_YEAR}")
+        found.append((name, day))
+    if len(found) > 1 and found[0][1] > found[1][1]:
+        yield FieldError(f"{at}.{found[1][0]}", f"lies before {found[0][0]}")
+
+
+def _twice(at: str, names: Iterable[str], what: str) -> Iterator[FieldError]:
+    seen: Counter[str] = Counter()
+    for index, name in enumerate(names):
+        if seen[name]:
+            yield FieldError(f"{at}[{index}].id", f"another {what} is called {name}")
+        seen[name] += 1
+
+
+def _unknown(
+    at: str, names: Iterable[str], known: Iterable[str], what: str
+) -> Iterator[FieldError]:
+    plural = {"currency": "currencies"}.get(what, f"{what}s")
+    for name in names:
+        if name not in known:
+            yield FieldError(at, f"{name} is not one of the {plural}")
+
+
+def _tiers(document: ProgramDocument) -> set[str]:
+    return {one.id for one in document.tiers.levels} if document.tiers else set()
