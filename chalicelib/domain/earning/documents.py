@@ -72,13 +72,14 @@ class GroupDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class MultiplierDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What rules give is multiplied: of all lines, or of some.
 
-    `times` has at most two decimals. Without `rules` it is about every rule of its currency that
-    is no bonus. Of the multipliers of one `group` only the largest counts.
+    `percent` is 200 for twice as much, 150 for half as much again. Without `rules` it is about
+    every rule of its currency that is no bonus. Of the multipliers of one `group` only the largest
+    counts.
     """
 
     id: Identifier
     currency: Identifier
-    times: Annotated[float, msgspec.Meta(ge=0.01, le=1000)]
+    percent: Annotated[int, msgspec.Meta(ge=1, le=100_000)]
     rules: Annotated[tuple[Identifier, ...], msgspec.Meta(min_length=1, max_length=500)] | None = (
         None
     )

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -154,8 +153,6 @@ def _check_multipliers(document: ProgramDocument) -> Iterator[FieldError]:
             if campaign and campaign.budget:
                 reason = "a campaign with a budget pays by rules of its own: give it an earn rule"
                 yield FieldError(f"{at}.campaign", reason)
-        if Decimal(str(one.times)) * 100 % 1:
-            yield FieldError(f"{at}.times", "has more than two decimals")
         for name in one.rules or ():
             if name in rules and rules[name].currency != one.currency:
                 yield FieldError(f"{at}.rules", f"{name} gives {rules[name].currency}")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import date
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from chalicelib.domain.conditions.condition import (
@@ -26,7 +25,7 @@ from chalicelib.domain.earning.documents import (
 )
 from chalicelib.domain.earning.evaluation import Evaluation
 from chalicelib.domain.earning.kinds import FIXED, EarnDocument, rate_of, weighing_of
-from chalicelib.domain.earning.multiplying import PERCENT, Combine, Multiplier
+from chalicelib.domain.earning.multiplying import Combine, Multiplier
 from chalicelib.domain.earning.rule import EarnRule, Pays, Pending
 from chalicelib.domain.earning.selection import Lines
 from chalicelib.domain.ledger.account import Clawback
@@ -243,7 +242,7 @@ def _multiplier(
         id=one.id,
         number=numbers.multipliers[one.id],
         currency=numbers.currencies[one.currency],
-        percent=int(Decimal(str(one.times)) * PERCENT),
+        percent=one.percent,
         rules=frozenset(by_id[name] for name in one.rules) if one.rules else None,
         lines=Lines.of(one.include, one.exclude),
         condition=compile_condition(one.condition, words),
