@@ -14,6 +14,7 @@ from chalicelib.api.shapes import (
     Currency,
     Identifier,
     Moment,
+    MomentText,
     Name,
     PositiveAmount,
     Quantity,
@@ -38,9 +39,11 @@ from chalicelib.domain.ledger.refs import RESERVED_SOURCES
 from chalicelib.domain.members.member import Profile
 from chalicelib.domain.orders import Order, OrderLine, Payment
 from chalicelib.domain.ports import Parked
+from chalicelib.domain.pricing.access import Entrance
+from chalicelib.domain.pricing.pricing import Given, Priced
 from chalicelib.domain.program.program import Program
-from chalicelib.kernel.clock import EARLIEST, from_datetime
-from chalicelib.kernel.money import is_currency
+from chalicelib.kernel.clock import EARLIEST, from_datetime, to_rfc3339
+from chalicelib.kernel.money import format_amount, is_currency
 from chalicelib.kernel.patterns import whole
 from chalicelib.services import members, orders, refunds
 from chalicelib.services.refunds import OrderChange
@@ -178,17 +181,60 @@ class RefundView(msgspec.Struct, frozen=True):
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """What one rule made of the order."""
+    """What one rule, or one discount, made of the order."""
 
     rule: str
     applied: bool
     why: str
 
 
+class LineDiscountView(msgspec.Struct, frozen=True):
+    """What one discount takes off a line."""
+
+    discount: str
+    amount: int
+
+
+class LinePriceView(msgspec.Struct, frozen=True):
+    """What a line costs, in minor units: as it was sent, and with every discount.
+
+    `tax` is the line's, inside the total where the order's prices include tax.
+    """
+
+    id: str
+    price: int
+    discounts: list[LineDiscountView]
+    total: int
+    tax: int
+
+
+class PricesView(msgspec.Struct, frozen=True):
+    """What the order costs. `total` is all that is to be paid: goods, tax, shipping and tip."""
+
+    currency: str
+    lines: list[LinePriceView]
+    goods: int
+    discount: int
+    tax: int
+    total: int
+
+
+class AccessView(msgspec.Struct, frozen=True):
+    """A line that some members can buy before others: whether this customer can, and since when."""
+
+    release: str
+    line: str
+    open: bool
+    opens_at: MomentText | None
+    why: str
+
+
 class QuoteView(msgspec.Struct, frozen=True):
-    """What an order would give, and why each rule gives what it does."""
+    """What an order would cost and give, and why each rule and discount does what it does."""
 
     effects: list[EffectView]
+    prices: PricesView
+    access: list[AccessView]
     explain: list[Explanation]
 
 
@@ -278,7 +324,12 @@ def quote(call: Call) -> QuoteView | Refusal:
         return quoted
     return QuoteView(
         [_quoted_effect(quoted.program, one) for one in quoted.earnings if one.points],
-        [_explain(quoted.program, one) for one in quoted.earnings],
+        _prices(order, quoted.priced),
+        [_entrance(one) for one in quoted.entrances],
+        [
+            *(_explain_discount(quoted.program, one) for one in quoted.priced.given),
+            *(_explain(quoted.program, one) for one in quoted.earnings),
+        ],
     )
 
 
@@ -450,6 +501,46 @@ def _quoted_effect(program: Program, one: Earning) -> EffectView:
         one.rule.id,
         gift_view(program, one.rule, one.weight, one.factors),
     )
+
+
+def _prices(sent: Order, priced: Priced) -> PricesView:
+    order = priced.order
+    lines = [
+        LinePriceView(
+            line.id,
+            before,
+            [
+                LineDiscountView(one.discount.id, one.off[at])
+                for one in priced.given
+                if one.off and one.off[at]
+            ],
+            now,
+            tax,
+        )
+        for at, (line, before, now, tax) in enumerate(
+            zip(order.lines, sent.goods, order.goods, order.taxes, strict=True)
+        )
+    ]
+    return PricesView(
+        order.currency,
+        lines,
+        sum(order.goods),
+        sum(sent.goods) - sum(order.goods),
+        sum(order.taxes),
+        order.total,
+    )
+
+
+def _entrance(one: Entrance) -> AccessView:
+    opens_at = to_rfc3339(one.opens_at) if one.opens_at is not None else None
+    return AccessView(one.access.id, one.line_id, one.is_open, opens_at, one.why)
+
+
+def _explain_discount(program: Program, one: Given) -> Explanation:
+    if one.why_not is not None:
+        return Explanation(one.discount.id, False, one.why_not)
+    off = f"{format_amount(one.amount, program.money)} {program.money} off"
+    return Explanation(one.discount.id, True, off)
 
 
 def _explain(program: Program, one: Earning) -> Explanation:

@@ -40,7 +40,6 @@ from chalicelib.domain.ledger.story import (
 )
 from chalicelib.domain.orders import Order
 from chalicelib.domain.program.program import Program
-from chalicelib.domain.segments import Person
 from chalicelib.kernel.clock import MINUTE, SECOND, Instant, local_date
 
 CLOCK_TOLERANCE = 10 * MINUTE  # how far a store's clock may be ahead of ours
@@ -291,15 +290,12 @@ def _earn(
     return evaluate(program, situation, account.remainders, room)
 
 
-def foresee(
-    head: Head, order: Order, program: Program, now: Instant, person: Person
-) -> tuple[Known, list[Earning]]:
-    """What an order would earn an account, rule by rule, and what the rules would know."""
+def foresee(head: Head, order: Order, program: Program, known: Known) -> list[Earning]:
+    """What an order would earn an account, rule by rule."""
     account = Account.open(head.snapshot)
-    known = know(program, account, head.key.member_id, order.placed_at, now, person)
     if not counts(order.placed_at, account.was.joined_at) or not program.earns_on(order.placed_at):
-        return known, []
-    return known, _earn(program, account, order, known, Facts())
+        return []
+    return _earn(program, account, order, known, Facts())
 
 
 def effect_of(one: Earning, state: State = State.AVAILABLE) -> Effect:

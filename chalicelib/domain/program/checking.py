@@ -18,11 +18,14 @@ from chalicelib.domain.earning.documents import (
 from chalicelib.domain.earning.kinds import FIXED, EarnDocument
 from chalicelib.domain.earning.per_activity import PerActivityDocument
 from chalicelib.domain.errors import FieldError
+from chalicelib.domain.pricing.discount import DiscountDocument, basis_points
+from chalicelib.domain.pricing.ladder import LadderDocument, least
 from chalicelib.domain.program.compiling import conditions_of, vocabulary
 from chalicelib.domain.program.document import ProgramDocument
 from chalicelib.domain.program.numbers import Numbers
 from chalicelib.domain.segments import RangeDocument, SegmentDocument
 from chalicelib.domain.tiers.documents import LevelDocument
+from chalicelib.kernel.clock import from_rfc3339
 from chalicelib.kernel.money import is_currency
 
 FIRST_YEAR, LAST_YEAR = 1990, 2199
@@ -35,6 +38,7 @@ def check(document: ProgramDocument) -> list[FieldError]:
     found += [*_check_earn(document), *_check_multipliers(document), *_check_rewards(document)]
     found += [*_check_campaigns(document), *_check_counters(document), *_check_tiers(document)]
     found += [*_check_segments(document), *_check_conditions(document)]
+    found += [*_check_discounts(document), *_check_access(document)]
     return found + list(_check_exchanges(document))
 
 
@@ -113,19 +117,22 @@ def _check_exclusive(document: ProgramDocument) -> Iterator[FieldError]:
     for place, (at, one) in enumerate(alone):
         for _, other in alone[:place]:
             same = (one.currency, one.priority) == (other.currency, other.priority)
-            if same and _may_meet(document, one, other):
+            if same and _overlap(document, one, other):
                 reason = (
                     f"{other.id} is exclusive too and may run at the same time: one comes first"
                 )
                 yield FieldError(f"earn[{at}].priority", reason)
 
 
-def _may_meet(document: ProgramDocument, one: EarnRuleDocument, other: EarnRuleDocument) -> bool:
+Runs = EarnRuleDocument | DiscountDocument
+
+
+def _overlap(document: ProgramDocument, one: Runs, other: Runs) -> bool:
     (start, end), (begin, stop) = _runs(document, one), _runs(document, other)
     return start <= stop and begin <= end
 
 
-def _runs(document: ProgramDocument, rule: EarnRuleDocument) -> tuple[str, str]:
+def _runs(document: ProgramDocument, rule: Runs) -> tuple[str, str]:
     """From which day to which a rule may pay, as they sort."""
     windows = [("0001-01-01", "9999-12-31")]
     campaign = document.campaigns.get(rule.campaign or "")
@@ -165,7 +172,7 @@ def _check_campaigns(document: ProgramDocument) -> Iterator[FieldError]:
         if one.budget and (one.budget.points is None) == (one.budget.times is None):
             yield FieldError(f"{at}.budget", "names exactly one of points and times")
         if not _is_used(document, name):
-            yield FieldError(at, "no rule and no multiplier belongs to it")
+            yield FieldError(at, "no rule, multiplier or discount belongs to it")
         yield from _check_budget(document, at, name, one)
 
 
@@ -179,7 +186,73 @@ def _check_budget(
 
 
 def _is_used(document: ProgramDocument, campaign: str) -> bool:
-    return any(one.campaign == campaign for one in (*document.earn, *document.multipliers))
+    return any(
+        one.campaign == campaign
+        for one in (*document.earn, *document.multipliers, *document.discounts)
+    )
+
+
+def _check_discounts(document: ProgramDocument) -> Iterator[FieldError]:
+    yield from _twice("discounts", [one.id for one in document.discounts], "discount")
+    for index, one in enumerate(document.discounts):
+        at = f"discounts[{index}]"
+        yield from _check_selections(at, one.include, one.exclude)
+        if one.campaign:
+            yield from _unknown(f"{at}.campaign", [one.campaign], document.campaigns, "campaign")
+            campaign = document.campaigns.get(one.campaign)
+            if campaign and campaign.budget:
+                reason = "a budget is of points; limit a discount by a reward with a stock"
+                yield FieldError(f"{at}.campaign", reason)
+        if one.group:
+            yield from _unknown(f"{at}.group", [one.group], document.groups, "group")
+        if isinstance(one, LadderDocument):
+            yield from _check_ladder(document, at, one)
+    alone = [(index, one) for index, one in enumerate(document.discounts) if one.exclusive]
+    for place, (index, one) in enumerate(alone):
+        for _, other in alone[:place]:
+            if one.priority == other.priority and _overlap(document, one, other):
+                reason = f"{other.id} is exclusive too and may run then: one comes first"
+                yield FieldError(f"discounts[{index}].priority", reason)
+
+
+def _check_ladder(document: ProgramDocument, at: str, one: LadderDocument) -> Iterator[FieldError]:
+    if one.counter:
+        yield from _unknown(f"{at}.counter", [one.counter], document.counters, "counter")
+    for index, step in enumerate(one.steps):
+        if (step.at is None) == (step.above is None):
+            yield FieldError(f"{at}.steps[{index}]", "names exactly one of at and above")
+    for index, (lower, higher) in enumerate(pairwise(one.steps)):
+        rises = least(lower) < least(higher)
+        if not rises or basis_points(lower.percent) >= basis_points(higher.percent):
+            reason = "is not above the step before it, in amount and in percent"
+            yield FieldError(f"{at}.steps[{index + 1}]", reason)
+    last = basis_points(one.steps[-1].percent)
+    if one.grows and basis_points(one.grows.at_most) <= last:
+        yield FieldError(f"{at}.grows.at_most", "is not above the last step")
+
+
+def _check_access(document: ProgramDocument) -> Iterator[FieldError]:
+    yield from _twice("access", [one.id for one in document.access], "release")
+    for index, one in enumerate(document.access):
+        at = f"access[{index}]"
+        yield from _check_selections(at, one.include, None)
+        moments = [("since", one.since)]
+        moments += [(f"early[{place}].since", early.since) for place, early in enumerate(one.early)]
+        read = {name: _moment(text) for name, text in moments if text is not None}
+        for name, moment in read.items():
+            if moment is None:
+                yield FieldError(f"{at}.{name}", "is no moment of the calendar")
+        opens = read.get("since")
+        for name, moment in read.items():
+            if name != "since" and opens is not None and moment is not None and moment >= opens:
+                yield FieldError(f"{at}.{name}", "is not before everybody can buy")
+
+
+def _moment(text: str) -> int | None:
+    try:
+        return from_rfc3339(text)
+    except ValueError:
+        return None
 
 
 def _check_counters(document: ProgramDocument) -> Iterator[FieldError]:

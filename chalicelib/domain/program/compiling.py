@@ -29,6 +29,9 @@ from chalicelib.domain.earning.multiplying import Combine, Multiplier
 from chalicelib.domain.earning.rule import EarnRule, Pays, Pending
 from chalicelib.domain.earning.selection import Lines
 from chalicelib.domain.ledger.account import Clawback
+from chalicelib.domain.pricing.access import Access, AccessDocument, Window
+from chalicelib.domain.pricing.discount import Discount
+from chalicelib.domain.pricing.kinds import AnyDiscount, terms_of
 from chalicelib.domain.program.document import CurrencyDocument, ExpiryDocument, ProgramDocument
 from chalicelib.domain.program.expiry import EndOf, Expiry
 from chalicelib.domain.program.numbers import (
@@ -43,7 +46,7 @@ from chalicelib.domain.rewards.kinds import compile_reward
 from chalicelib.domain.segments import Lexicon, Segment, asks_of_person, compile_segment
 from chalicelib.domain.tiers.documents import TiersDocument
 from chalicelib.domain.tiers.tiers import Level, Tiers
-from chalicelib.kernel.clock import MONTHS
+from chalicelib.kernel.clock import MONTHS, from_rfc3339
 from chalicelib.kernel.rounding import Rounding
 
 _TYPES = {"number": Type.NUMBER, "text": Type.TEXT, "truth": Type.TRUTH}
@@ -116,6 +119,8 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
             name: {key: _TYPES[kind] for key, kind in one.properties.items()}
             for name, one in document.activities.items()
         },
+        discounts=tuple(_discount(one, words, campaigns, declared) for one in document.discounts),
+        access=tuple(_access(one, words) for one in document.access),
         last_day_to_earn=_day(document.ends.last_day_to_earn) if document.ends else None,
         last_day_to_redeem=_day(document.ends.last_day_to_redeem) if document.ends else None,
     )
@@ -148,6 +153,12 @@ def conditions_of(document: ProgramDocument) -> list[tuple[str, ConditionDocumen
         *((f"earn[{at}].if", one.condition) for at, one in enumerate(document.earn)),
         *((f"multipliers[{at}].if", one.condition) for at, one in enumerate(document.multipliers)),
         *((f"campaigns.{name}.if", one.condition) for name, one in document.campaigns.items()),
+        *((f"discounts[{at}].if", one.condition) for at, one in enumerate(document.discounts)),
+        *(
+            (f"access[{at}].early[{place}].if", early.condition)
+            for at, one in enumerate(document.access)
+            for place, early in enumerate(one.early)
+        ),
     ]
     return [(at, one) for at, one in found if one is not None]
 
@@ -267,6 +278,37 @@ def _tiers(document: TiersDocument, numbers: Numbers, counters: dict[str, Counte
         document.kept_months or 0,
         document.grace_days or 0,
         document.falls == "one_down",
+    )
+
+
+def _discount(
+    one: AnyDiscount,
+    words: Vocabulary,
+    campaigns: dict[str, Campaign],
+    counters: dict[str, Counter],
+) -> Discount:
+    return Discount(
+        one.id,
+        terms_of(one, counters),
+        Lines.of(one.include, one.exclude),
+        compile_condition(one.condition, words),
+        campaigns[one.campaign] if one.campaign else None,
+        one.priority,
+        one.exclusive,
+        one.group,
+        one.at_most,
+    )
+
+
+def _access(one: AccessDocument, words: Vocabulary) -> Access:
+    return Access(
+        one.id,
+        Lines.of(one.include, None),
+        from_rfc3339(one.since) if one.since else None,
+        tuple(
+            Window(from_rfc3339(early.since), compile_condition(early.condition, words))
+            for early in one.early
+        ),
     )
 
 

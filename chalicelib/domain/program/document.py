@@ -21,6 +21,8 @@ from chalicelib.domain.earning.documents import (
 )
 from chalicelib.domain.earning.kinds import EarnDocument
 from chalicelib.domain.errors import FieldError
+from chalicelib.domain.pricing.access import AccessDocument
+from chalicelib.domain.pricing.kinds import AnyDiscount
 from chalicelib.domain.rewards.kinds import RewardDocument
 from chalicelib.domain.segments import SegmentDocument
 from chalicelib.domain.texts import Language, Plain
@@ -101,6 +103,8 @@ class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     segments: Annotated[dict[Identifier, SegmentDocument], msgspec.Meta(max_length=100)] = {}
     campaigns: Annotated[dict[Identifier, CampaignDocument], msgspec.Meta(max_length=100)] = {}
     multipliers: Annotated[list[MultiplierDocument], msgspec.Meta(max_length=200)] = []
+    discounts: Annotated[list[AnyDiscount], msgspec.Meta(max_length=500)] = []
+    access: Annotated[list[AccessDocument], msgspec.Meta(max_length=100)] = []
     groups: Annotated[dict[Identifier, GroupDocument], msgspec.Meta(max_length=100)] = {}
     evaluation: EvaluationDocument = EvaluationDocument()
     ends: EndDocument | None = None

@@ -20,6 +20,8 @@ from chalicelib.domain.earning.weighing import Cause
 from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.ledger.account import Clawback
 from chalicelib.domain.orders import Order
+from chalicelib.domain.pricing.access import Access
+from chalicelib.domain.pricing.discount import Discount
 from chalicelib.domain.program.expiry import Expiry
 from chalicelib.domain.program.numbers import Numbers
 from chalicelib.domain.rewards.reward import Reward
@@ -88,6 +90,8 @@ class Program:
     groups: Mapping[str, Pays] = field(default_factory=dict)
     evaluation: Evaluation = field(default_factory=Evaluation)
     activities: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)
+    discounts: tuple[Discount, ...] = ()
+    access: tuple[Access, ...] = ()
     last_day_to_earn: date | None = None
     last_day_to_redeem: date | None = None
 
