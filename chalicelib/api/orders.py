@@ -40,12 +40,13 @@ from chalicelib.domain.members.member import Profile
 from chalicelib.domain.orders import Order, OrderLine, Payment
 from chalicelib.domain.ports import Parked
 from chalicelib.domain.pricing.access import Entrance
-from chalicelib.domain.pricing.pricing import Given, Priced
+from chalicelib.domain.pricing.pricing import Given
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import EARLIEST, from_datetime, to_rfc3339
 from chalicelib.kernel.money import format_amount, is_currency
 from chalicelib.kernel.patterns import whole
-from chalicelib.services import members, orders, refunds
+from chalicelib.services import members, orders, quotes, refunds
+from chalicelib.services.quotes import Offered, Quote
 from chalicelib.services.refunds import OrderChange
 
 resource = Resource(__name__, "orders")
@@ -122,10 +123,11 @@ class OrderRequest(SentOrder, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class QuoteRequest(Basket, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """An order that nobody has paid yet."""
+    """An order that nobody has paid yet, and the codes that the customer has for it."""
 
     member_id: Identifier | None = None
     placed_at: Moment | None = None
+    vouchers: Annotated[tuple[Name, ...], Meta(max_length=20)] = ()
 
 
 class LineRefundRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -229,11 +231,30 @@ class AccessView(msgspec.Struct, frozen=True):
     why: str
 
 
+class GiftView(msgspec.Struct, frozen=True):
+    """A line that a voucher adds to the order."""
+
+    line: str
+    sku: str
+    quantity: int
+
+
+class OfferedView(msgspec.Struct, frozen=True):
+    """What a code does for the order; `pays` is what it can pay of it, in minor units."""
+
+    code: str
+    applied: bool
+    why: str
+    gift: GiftView | None
+    pays: int | None
+
+
 class QuoteView(msgspec.Struct, frozen=True):
     """What an order would cost and give, and why each rule and discount does what it does."""
 
     effects: list[EffectView]
     prices: PricesView
+    vouchers: list[OfferedView]
     access: list[AccessView]
     explain: list[Explanation]
 
@@ -319,12 +340,13 @@ def quote(call: Call) -> QuoteView | Refusal:
         return Refusal("invalid_request", "the order cannot be quoted", tuple(errors))
     placed_at = from_datetime(request.placed_at) if request.placed_at else call.here.now
     order = _order(request, "quote", "quote", placed_at)
-    quoted = orders.quote(call.context, call.here, member_id, order)
+    quoted = quotes.quote(call.context, call.here, member_id, order, request.vouchers)
     if isinstance(quoted, Refusal):
         return quoted
     return QuoteView(
         [_quoted_effect(quoted.program, one) for one in quoted.earnings if one.points],
-        _prices(order, quoted.priced),
+        _prices(quoted),
+        [_offered(one) for one in quoted.offered],
         [_entrance(one) for one in quoted.entrances],
         [
             *(_explain_discount(quoted.program, one) for one in quoted.priced.given),
@@ -503,7 +525,16 @@ def _quoted_effect(program: Program, one: Earning) -> EffectView:
     )
 
 
-def _prices(sent: Order, priced: Priced) -> PricesView:
+def _offered(one: Offered) -> OfferedView:
+    gift = None
+    if one.gift:
+        gift = GiftView(f"gift-{one.code}", one.gift.sku, one.gift.quantity)
+    why = one.why_not or (one.discount and f"gives {one.discount}") or "can be used"
+    return OfferedView(one.code, one.why_not is None, why, gift, one.pays)
+
+
+def _prices(quoted: Quote) -> PricesView:
+    sent, priced = quoted.sent, quoted.priced
     order = priced.order
     lines = [
         LinePriceView(

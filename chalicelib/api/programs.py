@@ -19,6 +19,7 @@ from chalicelib.api.shapes import Moment, MomentText
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.program.document import ProgramDocument
 from chalicelib.domain.program.program import PublishedVersion
+from chalicelib.domain.texts import text_in
 from chalicelib.kernel.clock import EARLIEST, from_datetime, to_rfc3339
 from chalicelib.services import programs
 from chalicelib.services.context import Here
@@ -59,7 +60,8 @@ class PublicReward(msgspec.Struct, frozen=True):
 
     id: str
     name: str
-    currency: str
+    kind: str
+    currency: str | None
     cost: int
 
 
@@ -151,7 +153,16 @@ def read_current(call: Call) -> PublicProgramView | Refusal:
         program.name,
         program.money,
         {one.name: PublicCurrency(one.label, one.goal) for one in program.currencies},
-        [PublicReward(one.id, one.name, names[one.currency], one.cost) for one in program.rewards],
+        [
+            PublicReward(
+                one.id,
+                text_in(one.name, None, program.language),
+                one.terms.kind,
+                names.get(one.currency),
+                one.cost,
+            )
+            for one in program.rewards
+        ],
     )
 
 

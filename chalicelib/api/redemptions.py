@@ -8,7 +8,14 @@ from msgspec import Meta
 
 from chalicelib.api.endpoints import SHOP, Answer, Call, Resource
 from chalicelib.api.shapes import Amount, PositiveAmount
-from chalicelib.api.views import BalanceView, EffectView, EntryPointer, appended_fields
+from chalicelib.api.views import (
+    BalanceView,
+    EffectView,
+    EntryPointer,
+    VoucherView,
+    appended_fields,
+    voucher_view,
+)
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger.commands import Redeem
 from chalicelib.services import redemptions
@@ -39,13 +46,14 @@ class MoneyView(msgspec.Struct, frozen=True):
 
 
 class RedemptionView(msgspec.Struct, frozen=True):
-    """A reward that was taken; `worth` is what it pays of the bill."""
+    """A reward that was taken; `worth` is what it pays of the bill, `voucher` the code it is."""
 
     id: str
     member_id: str
     reward: str
     quantity: int
     worth: MoneyView | None
+    voucher: VoucherView | None
     status: str
     effects: list[EffectView]
     balances: dict[str, BalanceView]
@@ -84,10 +92,17 @@ def redeem(call: Call, member_id: str) -> Answer | Refusal:
         reward=request.reward,
         quantity=request.quantity,
         worth=_worth(call, appended),
+        voucher=_voucher(call, appended),
         status="fulfilled",
         **appended_fields(call.context.catalog, call.here, appended),
     )
     return Answer(view, replayed=appended.replayed)
+
+
+def _voucher(call: Call, appended: Appended) -> VoucherView | None:
+    program_id = appended.stored.key.program_id
+    found = call.context.store.vouchers.of_event(program_id, appended.stored.event_id)
+    return None if found is None else voucher_view(found, call.here.now)
 
 
 def _worth(call: Call, appended: Appended) -> MoneyView | None:

@@ -22,6 +22,7 @@ from chalicelib.api import (
     tiers,
     tokens,
     transfers,
+    vouchers,
     webhooks,
 )
 
@@ -39,6 +40,7 @@ RESOURCES = (
     adjustments.resource,
     transfers.resource,
     exchanges.resource,
+    vouchers.resource,
     tiers.resource,
     segments.resource,
     programs.resource,

@@ -14,6 +14,7 @@ from chalicelib.domain.ledger.entries import NEVER, Effect, Entry, Kind, Snapsho
 from chalicelib.domain.ledger.time import settled
 from chalicelib.domain.members.member import Consent, Member
 from chalicelib.domain.program.program import Program
+from chalicelib.domain.rewards.voucher import Voucher
 from chalicelib.domain.texts import text_in
 from chalicelib.kernel.clock import Instant, local_date, start_of_day, to_rfc3339
 from chalicelib.services.accounts import Row
@@ -146,6 +147,22 @@ class TierView(msgspec.Struct, frozen=True):
     next: NextTierView | None
 
 
+class VoucherView(msgspec.Struct, frozen=True):
+    """A code that a store takes.
+
+    `status` is `issued`, `used` (up), `expired` or `cancelled`. `reward` is null of a public code;
+    `value_left` is null where it pays no money, otherwise in minor units.
+    """
+
+    code: str
+    status: str
+    reward: str | None
+    member_id: str | None
+    expires_at: MomentText | None
+    uses_left: int
+    value_left: int | None
+
+
 class AccountView(msgspec.Struct, frozen=True):
     """What a member has now. `version` is that of the newest entry.
 
@@ -267,6 +284,20 @@ def _moment(program: Program, day: int) -> str:
     return to_rfc3339(start_of_day(date.fromordinal(day), program.zone))
 
 
+def voucher_view(voucher: Voucher, now: Instant) -> VoucherView:
+    """A voucher as it is now."""
+    expires_at = voucher.expires_at
+    return VoucherView(
+        voucher.code,
+        voucher.status(now),
+        voucher.reward if voucher.event_id is not None else None,
+        voucher.member_id,
+        to_rfc3339(expires_at) if expires_at is not None else None,
+        voucher.uses_left,
+        voucher.value_left,
+    )
+
+
 def tier_change_view(catalog: Catalog, here: Here, entry: Entry) -> TierChangeView | None:
     """What an entry says of the member's tier; null where it stayed."""
     return _tier_change(catalog.version(here.program_id, entry.program_version).tier_names, entry)
@@ -330,7 +361,9 @@ def _effect_view(program: Program, entry: Entry, effect: Effect) -> EffectView:
 def _why(program: Program, entry: Entry, effect: Effect, rule: EarnRule | None) -> str:
     if rule is None:
         reward = program.rewards_by_number.get(entry.reward)
-        what = [f"{entry.quantity} x {reward.name}"] if reward else []
+        what = []
+        if reward:
+            what = [f"{entry.quantity} x {text_in(reward.name, None, program.language)}"]
         how = _BY_KIND.get(Kind(entry.kind))
         return ": ".join([*([how] if how else []), *what])
     if effect.state in _BY_STATE:

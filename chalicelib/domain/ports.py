@@ -14,6 +14,7 @@ from chalicelib.domain.ledger.entries import LogKey, StoredEntry
 from chalicelib.domain.members.member import Claim, Consent, Member
 from chalicelib.domain.orders import Order
 from chalicelib.domain.program.program import ProgramHead, PublishedVersion
+from chalicelib.domain.rewards.voucher import Use, Voucher, VoucherChange
 from chalicelib.kernel.clock import Instant
 
 
@@ -111,6 +112,7 @@ class Wrote(Enum):
     STORED = "stored"
     LOST = "lost"  # another entry lies at one of the versions
     EXCEEDED = "exceeded"  # a shared limit would be passed
+    CHANGED = "changed"  # a voucher was changed meanwhile, or its code is taken
 
 
 @dataclass(frozen=True)
@@ -139,8 +141,14 @@ class Ledger(Protocol):
         retry of a put that did commit finds its own entry.
         """
 
-    def append_all(self, entries: Sequence[StoredEntry], takes: Sequence[Take] = ()) -> Wrote:
-        """Puts entries of several logs, and takes of what is shared, all or none."""
+    def append_all(
+        self,
+        entries: Sequence[StoredEntry],
+        takes: Sequence[Take] = (),
+        vouchers: Sequence[VoucherChange] = (),
+    ) -> Wrote:
+        """Puts entries of several logs, takes of what is shared, issues and changes vouchers: all
+        or none."""
 
     def used(self, program_id: str, name: str) -> int:
         """How much of what all members share is taken, read strongly."""
@@ -173,6 +181,37 @@ class OrderRecord:
     def repeats(self, other: "OrderRecord") -> bool:
         """Whether both say the same of the order."""
         return self.fingerprint == other.fingerprint and self.paid == other.paid
+
+
+class Vouchers(Protocol):
+    """Codes of rewards, and public ones. All reads but one are strong."""
+
+    def get(self, program_id: str, code: str) -> Voucher | None: ...
+
+    def of_event(self, program_id: str, event_id: str) -> Voucher | None:
+        """The voucher that an entry paid for."""
+
+    def of_member(
+        self, program_id: str, member_id: str, after: str | None, limit: int
+    ) -> list[Voucher]:
+        """By code, from the code above `after` on; a moment old perhaps."""
+
+    def use_of(self, program_id: str, code: str, use_id: str) -> Use | None: ...
+
+    def create(self, voucher: Voucher) -> bool:
+        """Stores a voucher that no entry paid for; False where its code is taken."""
+
+    def change(self, change: VoucherChange, use: Use, was: Use | None) -> bool:
+        """Writes a changed voucher and one of its uses, all or none.
+
+        False where either is not as it `was`.
+        """
+
+    def add_free(self, program_id: str, reward: str, codes: Sequence[str]) -> int:
+        """Adds codes to a reward's pool; how many were not in it."""
+
+    def free(self, program_id: str, reward: str, limit: int) -> list[str]:
+        """Codes of the pool that nobody has yet."""
 
 
 class Orders(Protocol):
@@ -361,6 +400,7 @@ class Store:
     """Everything that is stored, one port a kind."""
 
     ledger: Ledger
+    vouchers: Vouchers
     orders: Orders
     members: Members
     programs: Programs

@@ -20,6 +20,7 @@ from chalicelib.domain.ports import Take, Wrote
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import Instant
 from chalicelib.services.context import Context, Here
+from chalicelib.services.vouchers import changes_with
 
 TRIES = 20
 NOT_FOUND = Refusal("member_not_found", "there is no such member")
@@ -39,7 +40,8 @@ class Appended:
 
 @dataclass(frozen=True)
 class UsedUp:
-    """An entry asked for more than is left of these budgets, by the campaign's number."""
+    """What all members share was changed meanwhile: an entry asked for more than is left of these
+    budgets, by the campaign's number, or for a code that another has."""
 
     budgets: dict[int, Take]
 
@@ -150,7 +152,7 @@ def _try(
     if isinstance(made, StoredEntry):
         return Appended(made, decode(made.body), replayed=True)
     stored = follow(head, command.ref, made)
-    winner = _put(context, stored, made)
+    winner = _put(context, stored, made, command)
     if isinstance(winner, (Refusal, UsedUp)):
         return winner
     if winner is None or winner == stored:
@@ -159,24 +161,31 @@ def _try(
 
 
 def _put(
-    context: Context, stored: StoredEntry, entry: Entry
+    context: Context, stored: StoredEntry, entry: Entry, command: Command | None = None
 ) -> StoredEntry | Refusal | UsedUp | None:
     """Puts an entry, and what it takes of what all members share, or puts back there: a reward's
-    stock, the budgets of campaigns."""
+    stock, the budgets of campaigns, vouchers."""
     ledger = context.store.ledger
-    if not entry.budgets and not entry.stock_taken:
+    if not (entry.budgets or entry.stock_taken or entry.reward):
         return ledger.append(stored)
     program = context.catalog.version(stored.key.program_id, entry.program_version)
+    vouchers = changes_with(context, stored, entry, command, program)
+    if isinstance(vouchers, Refusal):
+        return vouchers
     takes = [_of_budget(stored, program, number, amount) for number, amount in entry.budgets]
     if entry.stock_taken:
         reward = program.rewards_by_number.get(entry.reward)
         limit = reward.stock if reward and entry.stock_taken > 0 else None
         name = f"stock#{entry.reward}"
         takes.append(Take(stored.key.program_id, name, entry.stock_taken, limit))
-    wrote = ledger.append_all([stored], takes)
+    if not takes and not vouchers:
+        return ledger.append(stored)
+    wrote = ledger.append_all([stored], takes, vouchers)
+    budgets = {number: take for (number, _), take in zip(entry.budgets, takes, strict=False)}
+    if wrote is Wrote.CHANGED or (wrote is Wrote.EXCEEDED and budgets):
+        return UsedUp(budgets)
     if wrote is Wrote.EXCEEDED:
-        budgets = {number: take for (number, _), take in zip(entry.budgets, takes, strict=False)}
-        return UsedUp(budgets) if budgets else OUT_OF_STOCK
+        return OUT_OF_STOCK
     return None if wrote is Wrote.STORED else ledger.entry(stored.key, stored.version)
 
 

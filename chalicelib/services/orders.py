@@ -1,42 +1,24 @@
 """An order comes in: it is claimed for its member, then it earns."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from chalicelib.domain.conditions.situation import Situation
-from chalicelib.domain.earning.evaluation import Earning, evaluate
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger import orders as rules
-from chalicelib.domain.ledger.account import Account, Head
+from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.commands import ConfirmOrder, EditOrder, RecordOrder
 from chalicelib.domain.ledger.entries import Kind, LogKey, Standing
-from chalicelib.domain.ledger.progress import know
 from chalicelib.domain.ledger.standing import IS_ERASED
-from chalicelib.domain.ledger.time import settled
 from chalicelib.domain.orders import Order, check_order, without_free_text
 from chalicelib.domain.ports import OrderRecord
-from chalicelib.domain.pricing.access import Entrance, entrances
-from chalicelib.domain.pricing.pricing import Priced, price
 from chalicelib.domain.program.program import Program
-from chalicelib.domain.segments import Person
-from chalicelib.kernel.clock import Instant, local_date
-from chalicelib.services.accounts import account
+from chalicelib.kernel.clock import Instant
 from chalicelib.services.appending import NOT_FOUND, Appended, append, strong_head
 from chalicelib.services.context import Context, Here
 from chalicelib.services.members import NO_PROGRAM
-from chalicelib.services.order_facts import facts_of, person_of
+from chalicelib.services.order_facts import facts_of
 from chalicelib.services.redemptions import check_redemptions
 from chalicelib.services.refunds import NOT_FOUND as ORDER_NOT_FOUND
 from chalicelib.services.refunds import OrderChange, apply_parked
-
-
-@dataclass(frozen=True)
-class Quote:
-    """What an order would cost and earn, rule by rule."""
-
-    program: Program
-    priced: Priced
-    earnings: list[Earning]
-    entrances: list[Entrance]
 
 
 def record_order(
@@ -55,7 +37,7 @@ def record_order(
     or, where it is `editable`, is an edit: the difference is given or taken. Refunds that came
     before their order are applied after it.
     """
-    program = _program(context, here, order, here.now)
+    program = program_for(context, here, order, here.now)
     if isinstance(program, Refusal):
         return program
     head = _look(context, here, member_id, order)
@@ -96,44 +78,6 @@ def confirm_order(
     return appended if isinstance(appended, Refusal) else OrderChange(record, (appended,))
 
 
-def quote(context: Context, here: Here, member_id: str | None, order: Order) -> Quote | Refusal:
-    """What the order would cost and earn if it were paid then, with the member as he would be."""
-    now = max(here.now, order.placed_at)
-    program = _program(context, here, order, now)
-    if isinstance(program, Refusal):
-        return program
-    if member_id is None:
-        return _quote(program, order, None, now, Person())
-    head = account(context, here, member_id)
-    if isinstance(head, Refusal):
-        return head
-    head = replace(head, snapshot=settled(head, context.catalog.versions(here.program), now))
-    return _quote(program, order, head, now, person_of(context, here, member_id, program))
-
-
-def _quote(
-    program: Program, order: Order, head: Head | None, now: Instant, person: Person
-) -> Quote:
-    """Prices first, then what is earned by the price that is paid."""
-    joined_at = head.snapshot.joined_at if head else order.placed_at
-    tallies = list(head.snapshot.tallies) if head else []
-    day = local_date(order.placed_at, program.zone).toordinal()
-    known = program.known_of_nobody
-    if head is not None:
-        member_id = head.key.member_id
-        opened = Account.open(head.snapshot)
-        known = know(program, opened, member_id, order.placed_at, now, person)
-    situation = Situation(order, program.zone, joined_at, known)
-    priced = price(program.discounts, situation, order, lambda counter: counter.value(tallies, day))
-    if head is None:
-        situation = replace(situation, cause=priced.order)
-        earnings = evaluate(program, situation, {})
-    else:
-        earnings = rules.foresee(head, priced.order, program, known)
-    entries = entrances(program.access, situation, order, is_member=head is not None)
-    return Quote(program, priced, earnings, entries)
-
-
 def _look(context: Context, here: Here, member_id: str, order: Order) -> Head | Refusal:
     """The account that the order is for, or why it cannot have it."""
     key = LogKey(here.program_id, member_id)
@@ -161,7 +105,7 @@ def _refuse_for_ever(context: Context, here: Here, member_id: str, order: Order)
         orders.forget_customer(record)
 
 
-def _program(context: Context, here: Here, order: Order, now: Instant) -> Program | Refusal:
+def program_for(context: Context, here: Here, order: Order, now: Instant) -> Program | Refusal:
     """The program that decides a sound order."""
     errors = check_order(order)
     if errors:

@@ -12,6 +12,7 @@ from chalicelib.domain.ledger.entries import Kind, LogKey, StoredEntry, decode
 from chalicelib.services.appending import Appended, append, strong_head
 from chalicelib.services.context import Context, Here
 from chalicelib.services.members import NO_PROGRAM
+from chalicelib.services.order_facts import member_facts
 
 REDEMPTION, RESERVATION = "red", "rsv"
 _MADE_BY = {REDEMPTION: (Kind.REDEMPTION, Kind.CAPTURED), RESERVATION: (Kind.RESERVED,)}
@@ -22,12 +23,12 @@ _RESOLVED = Refusal("reservation_resolved", "the reservation ended in another wa
 
 def redeem(context: Context, here: Here, member_id: str, command: Redeem) -> Appended | Refusal:
     """Takes the reward's price from the account, once for ever for one Idempotency-Key."""
-    return _append(context, here, member_id, command)
+    return _append_for(context, here, member_id, command)
 
 
 def reserve(context: Context, here: Here, member_id: str, command: Reserve) -> Appended | Refusal:
     """Sets points aside, once for ever for one Idempotency-Key."""
-    return _append(context, here, member_id, command)
+    return _append_for(context, here, member_id, command)
 
 
 def resolve(
@@ -109,6 +110,18 @@ def _belongs(context: Context, here: Here, made: StoredEntry, member_id: str) ->
         return True
     mine = strong_head(context, LogKey(here.program_id, member_id))
     return mine is not None and made.key.member_id in (mine.key.member_id, *mine.snapshot.merged)
+
+
+def _append_for(
+    context: Context, here: Here, member_id: str, command: Redeem | Reserve
+) -> Appended | Refusal:
+    """Appends what is decided by what is known of the member."""
+    program = context.catalog.in_force(here.program, here.now)
+    if program is None:
+        return NO_PROGRAM
+    key = LogKey(here.program_id, member_id)
+    facts = member_facts(context, here, member_id, program)
+    return append(context, here, key, command, program, facts)
 
 
 def _append(

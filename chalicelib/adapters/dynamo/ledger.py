@@ -19,10 +19,12 @@ from chalicelib.adapters.dynamo.faults import (
     translated,
 )
 from chalicelib.adapters.dynamo.transactions import transact
+from chalicelib.adapters.dynamo.vouchers import DynamoVouchers
 from chalicelib.domain.errors import Contended, Corrupt
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.entries import LogKey, StoredEntry
 from chalicelib.domain.ports import Take, Wrote
+from chalicelib.domain.rewards.voucher import VoucherChange
 
 DIGITS = 12
 CONFLICT_TRIES = 5
@@ -33,8 +35,11 @@ Item = dict[str, dict[str, Any]]
 class DynamoLedger:
     """The append-only logs."""
 
-    def __init__(self, client: Any, table: str, records_table: str) -> None:
+    def __init__(
+        self, client: Any, table: str, records_table: str, vouchers: DynamoVouchers
+    ) -> None:
         self._client = client
+        self._vouchers = vouchers
         self._table = table
         self._records_table = records_table
 
@@ -82,16 +87,24 @@ class DynamoLedger:
             time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311
         raise Contended("transactions hold the head of the log")
 
-    def append_all(self, entries: Sequence[StoredEntry], takes: Sequence[Take] = ()) -> Wrote:
-        """Puts entries of several logs, and takes of what is shared, all or none."""
+    def append_all(
+        self,
+        entries: Sequence[StoredEntry],
+        takes: Sequence[Take] = (),
+        vouchers: Sequence[VoucherChange] = (),
+    ) -> Wrote:
+        """Puts entries of several logs, takes, issues and changes vouchers, all or none."""
         parts = [*map(self.part, entries), *map(self._take, takes)]
+        counted = len(parts)
+        for change in vouchers:
+            parts += self._vouchers.parts(change)
         failed = transact(self._client, parts)
         if failed is None:
             return Wrote.STORED
         if any(failed[: len(entries)]):
             mine = all(self.entry(one.key, one.version) == one for one in entries)
             return Wrote.STORED if mine else Wrote.LOST
-        return Wrote.EXCEEDED
+        return Wrote.EXCEEDED if any(failed[len(entries) : counted]) else Wrote.CHANGED
 
     def used(self, program_id: str, name: str) -> int:
         """How much of what all members share is taken."""

@@ -82,6 +82,11 @@ class Records:
                 )
             )
 
+    def first_under(self, pk: str, limit: int) -> list[Record]:
+        """The first records of one partition, read strongly."""
+        with translated():
+            return list(self.model.query(pk, consistent_read=True, limit=limit))
+
     def under(self, pk: str, prefix: str = "") -> list[Record]:
         """All records of one partition whose sort key starts so, read strongly."""
         condition = self.model.sk.startswith(prefix) if prefix else None

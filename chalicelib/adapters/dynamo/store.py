@@ -14,16 +14,19 @@ from chalicelib.adapters.dynamo.orders import DynamoOrders
 from chalicelib.adapters.dynamo.passes import DynamoPasses
 from chalicelib.adapters.dynamo.programs import DynamoPrograms
 from chalicelib.adapters.dynamo.records import Records
+from chalicelib.adapters.dynamo.vouchers import DynamoVouchers
 from chalicelib.domain.ports import Store
 
 
 def dynamo_store(client: Any, ledger_table: str, orders_table: str, records_table: str) -> Store:
     """The store on these tables. `client` is botocore's for DynamoDB (`adapters/aws.py`)."""
     install_meter(client)
-    ledger = DynamoLedger(client, ledger_table, records_table)
     records = Records(client, records_table)
+    vouchers = DynamoVouchers(records)
+    ledger = DynamoLedger(client, ledger_table, records_table, vouchers)
     return Store(
         ledger=ledger,
+        vouchers=vouchers,
         orders=DynamoOrders(client, orders_table),
         members=DynamoMembers(records, ledger),
         programs=DynamoPrograms(records),

@@ -20,6 +20,7 @@ from chalicelib.domain.members.member import Claim, Consent, Member
 from chalicelib.domain.orders import Order, without_free_text
 from chalicelib.domain.ports import DueRow, OrderRecord, Parked, Registration, Store, Take, Wrote
 from chalicelib.domain.program.program import ProgramHead, PublishedVersion
+from chalicelib.domain.rewards.voucher import Use, Voucher, VoucherChange
 from chalicelib.kernel.clock import Instant
 from chalicelib.kernel.meter import current
 
@@ -29,7 +30,8 @@ _LOCK = threading.RLock()
 class MemoryLedger:
     """Logs as lists: version n stands at n - 1."""
 
-    def __init__(self) -> None:
+    def __init__(self, vouchers: "MemoryVouchers") -> None:
+        self._vouchers = vouchers
         self._logs: dict[LogKey, list[StoredEntry]] = {}
         self._refs: dict[LogKey, list[tuple[str, int]]] = {}
         self._used: Counter[tuple[str, str]] = Counter()
@@ -68,7 +70,12 @@ class MemoryLedger:
             current().count_write(0)  # the index
             return None
 
-    def append_all(self, entries: Sequence[StoredEntry], takes: Sequence[Take] = ()) -> Wrote:
+    def append_all(
+        self,
+        entries: Sequence[StoredEntry],
+        takes: Sequence[Take] = (),
+        vouchers: Sequence[VoucherChange] = (),
+    ) -> Wrote:
         with _LOCK:
             there = [self.entry(one.key, one.version) for one in entries]
             if any(there):
@@ -79,6 +86,10 @@ class MemoryLedger:
                 used[name] += take.amount
                 if take.limit is not None and used[name] > take.limit:
                     return Wrote.EXCEEDED
+            if not all(self._vouchers.can_write(change) for change in vouchers):
+                return Wrote.CHANGED
+            for change in vouchers:
+                self._vouchers.write(change)
             for one in entries:
                 self.append(one)
             self._used = used
@@ -98,6 +109,80 @@ class MemoryLedger:
             log = self._logs.get(key, [])
             end = len(log) if before is None else before - 1
             return log[max(0, end - limit) : end][::-1]
+
+
+class MemoryVouchers:
+    """Vouchers by their codes, and the free codes of pools."""
+
+    def __init__(self) -> None:
+        self._vouchers: dict[tuple[str, str], Voucher] = {}
+        self._uses: dict[tuple[str, str, str], Use] = {}
+        self._free: dict[tuple[str, str], set[str]] = {}
+
+    def get(self, program_id: str, code: str) -> Voucher | None:
+        with _LOCK:
+            return self._vouchers.get((program_id, code))
+
+    def of_event(self, program_id: str, event_id: str) -> Voucher | None:
+        with _LOCK:
+            wanted = (program_id, event_id)
+            found = self._vouchers.values()
+            return next((one for one in found if (one.program_id, one.event_id) == wanted), None)
+
+    def of_member(
+        self, program_id: str, member_id: str, after: str | None, limit: int
+    ) -> list[Voucher]:
+        with _LOCK:
+            found = [
+                one
+                for (program, code), one in sorted(self._vouchers.items())
+                if program == program_id and one.member_id == member_id and code > (after or "")
+            ]
+            return found[:limit]
+
+    def use_of(self, program_id: str, code: str, use_id: str) -> Use | None:
+        with _LOCK:
+            return self._uses.get((program_id, code, use_id))
+
+    def create(self, voucher: Voucher) -> bool:
+        with _LOCK:
+            key = (voucher.program_id, voucher.code)
+            return self._vouchers.setdefault(key, voucher) == voucher
+
+    def change(self, change: VoucherChange, use: Use, was: Use | None) -> bool:
+        with _LOCK:
+            voucher = change.now
+            key = (voucher.program_id, voucher.code, use.id)
+            if self._uses.get(key) != was or not self.can_write(change):
+                return self._uses.get(key) == use
+            self._uses[key] = use
+            self.write(change)
+            return True
+
+    def add_free(self, program_id: str, reward: str, codes: Sequence[str]) -> int:
+        with _LOCK:
+            pool = self._free.setdefault((program_id, reward), set())
+            before = len(pool)
+            pool.update(code for code in codes if (program_id, code) not in self._vouchers)
+            return len(pool) - before
+
+    def free(self, program_id: str, reward: str, limit: int) -> list[str]:
+        with _LOCK:
+            return sorted(self._free.get((program_id, reward), ()))[:limit]
+
+    def can_write(self, change: VoucherChange) -> bool:
+        """Whether a voucher is as the change expects it."""
+        voucher = change.now
+        known = self._vouchers.get((voucher.program_id, voucher.code))
+        pool = self._free.get((voucher.program_id, voucher.reward), set())
+        return known == change.was and (not change.pooled or voucher.code in pool)
+
+    def write(self, change: VoucherChange) -> None:
+        """Writes what `can_write` allowed."""
+        voucher = change.now
+        self._vouchers[voucher.program_id, voucher.code] = voucher
+        if change.pooled:
+            self._free[voucher.program_id, voucher.reward].discard(voucher.code)
 
 
 class MemoryOrders:
@@ -477,9 +562,11 @@ class MemoryCounters:
 
 def memory_store() -> Store:
     """An empty store."""
-    ledger = MemoryLedger()
+    vouchers = MemoryVouchers()
+    ledger = MemoryLedger(vouchers)
     return Store(
         ledger=ledger,
+        vouchers=vouchers,
         orders=MemoryOrders(),
         members=MemoryMembers(ledger),
         programs=MemoryPrograms(),

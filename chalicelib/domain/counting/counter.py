@@ -22,6 +22,7 @@ class Measure(Enum):
     EARNED = "earned"  # points of a currency that orders and activities gave
     RULE_POINTS = "rule_points"  # points that one rule gave, for its caps
     RULE_TIMES = "rule_times"  # how often one rule paid, for its caps
+    REDEEMED = "redeemed"  # how often a reward was taken, for its limit
 
 
 @dataclass(frozen=True)

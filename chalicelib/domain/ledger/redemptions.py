@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from chalicelib.domain.counting.counter import Counter as Tallying
 from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.ledger.account import Account, Head
-from chalicelib.domain.ledger.commands import CancelRedemption, Redeem
+from chalicelib.domain.ledger.commands import CancelRedemption, Facts, Redeem
 from chalicelib.domain.ledger.entries import (
     SCHEMA,
     Effect,
@@ -16,9 +17,11 @@ from chalicelib.domain.ledger.entries import (
     StoredEntry,
 )
 from chalicelib.domain.ledger.orders import renew
+from chalicelib.domain.ledger.progress import know
 from chalicelib.domain.program.program import Program
 from chalicelib.domain.rewards.reward import Asked, Reward
-from chalicelib.kernel.clock import Instant
+from chalicelib.domain.segments import Person
+from chalicelib.kernel.clock import Instant, local_date
 
 NO_RULE = 0
 ENDED = Refusal("program_ended", "the last day to redeem is over")
@@ -27,7 +30,7 @@ ENDED = Refusal("program_ended", "the last day to redeem is over")
 def redeem(
     head: Head,
     story: Sequence[StoredEntry],  # noqa: ARG001
-    facts: None,  # noqa: ARG001
+    facts: Facts | None,
     command: Redeem,
     program: Program,
     recorded_at: Instant,
@@ -36,17 +39,20 @@ def redeem(
     reward = reward_of(program, command.reward)
     if isinstance(reward, Refusal):
         return reward
-    if not program.redeems_on(recorded_at):
-        return ENDED
-    price = reward.price(Asked(command.quantity, command.amount, command.total))
+    account = Account.open(head.snapshot)
+    quantity = command.quantity
+    refusal = refuse_reward(head, account, reward, quantity, program, recorded_at, facts)
+    if refusal:
+        return refusal
+    price = reward.price(Asked(quantity, command.amount, command.total))
     if isinstance(price, Refusal):
         return price
-    account = Account.open(head.snapshot)
     available = account.available(reward.currency)
     if available < price:
         return insufficient(program.currency_names[reward.currency], price, available)
     renew(account, program, recorded_at)
     spent = account.debit(reward.currency, price)
+    count_reward(account, program, reward, quantity, recorded_at)
     return Entry(
         schema=SCHEMA,
         kind=Kind.REDEMPTION,
@@ -54,7 +60,7 @@ def redeem(
         occurred_at=recorded_at,
         program_version=program.version,
         fingerprint=command.fingerprint,
-        effects=(Effect(NO_RULE, reward.currency, -price),),
+        effects=(Effect(NO_RULE, reward.currency, -price),) if price else (),
         moves=account.moved(),
         snapshot=account.snapshot(),
         reward=reward.number,
@@ -81,6 +87,9 @@ def cancel_redemption(
     spent = spent_by(facts)
     for lot in spent:
         account.credit(lot.bucket, lot.amount)
+    reward = program.rewards_by_number.get(facts.reward)
+    if reward is not None:
+        count_reward(account, program, reward, -facts.quantity, facts.occurred_at)
     back: Counter[int] = Counter()
     for lot in spent:
         back[lot.currency] += lot.amount
@@ -98,6 +107,38 @@ def cancel_redemption(
         quantity=facts.quantity,
         stock=facts.stock,
     )
+
+
+def refuse_reward(
+    head: Head,
+    account: Account,
+    reward: Reward,
+    quantity: int,
+    program: Program,
+    now: Instant,
+    facts: Facts | None,
+) -> Refusal | None:
+    """Why the member cannot have a reward now, None where he can. What is reserved is as taken."""
+    if not program.redeems_on(now):
+        return ENDED
+    person = facts.person if facts else Person()
+    known = know(program, account, head.key.member_id, now, now, person)
+    day = local_date(now, program.zone)
+    held = sum(hold.quantity for hold in head.snapshot.holds if hold.reward == reward.number)
+
+    def taken(counter: Tallying) -> int:
+        return held + counter.value(account.tallies, day.toordinal())
+
+    return reward.refuse(day, now, known.tier, known.segments, taken, quantity)
+
+
+def count_reward(
+    account: Account, program: Program, reward: Reward, quantity: int, at: Instant
+) -> None:
+    """Counts a reward that was taken, where there is a limit to it."""
+    if reward.per_member is not None:
+        day = local_date(at, program.zone).toordinal()
+        account.count(reward.per_member.counter, day, quantity)
 
 
 def spent_by(entry: Entry) -> Lots:

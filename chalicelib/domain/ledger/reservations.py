@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.ledger.account import Account, Head
-from chalicelib.domain.ledger.commands import Capture, Reserve, Void
+from chalicelib.domain.ledger.commands import Capture, Facts, Reserve, Void
 from chalicelib.domain.ledger.entries import (
     NO_LOTS,
     SCHEMA,
@@ -20,7 +20,14 @@ from chalicelib.domain.ledger.entries import (
     State,
     StoredEntry,
 )
-from chalicelib.domain.ledger.redemptions import ENDED, NO_RULE, insufficient, reward_of
+from chalicelib.domain.ledger.redemptions import (
+    ENDED,
+    NO_RULE,
+    count_reward,
+    insufficient,
+    refuse_reward,
+    reward_of,
+)
 from chalicelib.domain.program.program import Program, currency_of
 from chalicelib.domain.rewards.reward import Asked, Reward
 from chalicelib.kernel.clock import Instant
@@ -32,7 +39,7 @@ EXPIRED = Refusal("reservation_expired", "the reservation ran out before")
 def reserve(
     head: Head,
     story: Sequence[StoredEntry],  # noqa: ARG001
-    facts: None,  # noqa: ARG001
+    facts: Facts | None,
     command: Reserve,
     program: Program,
     recorded_at: Instant,
@@ -48,6 +55,9 @@ def reserve(
     quantity = command.quantity if reward else 0
     stock = quantity if reward and reward.stock is not None else 0
     account = Account.open(head.snapshot)
+    refusal = reward and refuse_reward(head, account, reward, quantity, program, recorded_at, facts)
+    if refusal:
+        return refusal
     if len(account.holds) >= MAX_OPEN:
         return Refusal("too_many_reservations", f"{MAX_OPEN} reservations are open already")
     available = account.available(currency)
@@ -115,6 +125,9 @@ def _price(command: Reserve, program: Program) -> tuple[int, int, Reward | None]
         reward = reward_of(program, command.reward)
         if isinstance(reward, Refusal):
             return reward
+        if reward.voucher is not None or not reward.cost:
+            error = FieldError("reward", "a voucher, or what costs nothing, is not reserved")
+            return Refusal("invalid_request", error.reason, (error,))
         price = reward.price(Asked(command.quantity))
         return price if isinstance(price, Refusal) else (reward.currency, price, reward)
     currency = currency_of(program, command.currency or "")
@@ -139,6 +152,9 @@ def _end(
 ) -> Entry:
     account = Account.open(head.snapshot)
     back, gone = account.free(hold.number, hold.amount - amount)
+    reward = program.rewards_by_number.get(hold.reward)
+    if kind is Kind.CAPTURED and reward is not None:
+        count_reward(account, program, reward, hold.quantity, recorded_at)
     effects = []
     if amount:
         effects.append(Effect(NO_RULE, hold.currency, -amount))

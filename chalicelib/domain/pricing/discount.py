@@ -35,7 +35,7 @@ class DiscountDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     Discounts are taken one after the other, from the highest priority on, each from what the ones
     before have left. An `exclusive` one is alone: it is given only if none was before, and then no
     other is. Of one `group` only the largest is given. `at_most` is the most that it takes off, in
-    minor units.
+    minor units. One that is given `by_code` needs a voucher, or a public code, that names it.
     """
 
     id: Identifier
@@ -47,6 +47,7 @@ class DiscountDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     exclusive: bool = False
     group: Identifier | None = None
     at_most: Count | None = None
+    by_code: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class Discount:
     exclusive: bool = False
     group: str | None = None
     at_most: int | None = None
+    by_code: bool = False
 
     def off(self, basket: Basket) -> tuple[int, ...] | str:
         """What each line costs less, or why none does."""

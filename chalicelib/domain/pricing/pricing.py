@@ -4,7 +4,7 @@ From the highest priority on, each is taken from what those before have left; no
 than nothing or more than it did. Tax follows the price: a line that costs half bears half its tax.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.conditions.situation import Situation
@@ -40,8 +40,11 @@ def price(
     situation: Situation,
     order: Order,
     counted: Callable[[Counter], int],
+    coded: Collection[str] = (),
 ) -> Priced:
-    """Prices an order. `counted` is what a counter of the member says now."""
+    """Prices an order. `counted` is what a counter of the member says now; `coded` are the
+    discounts that somebody has a voucher for."""
+    discounts = [one for one in discounts if not one.by_code or one.id in coded]
     basket = Basket(order, order.goods, situation, counted)
     given: dict[str, Given] = {}
     first = alone = None

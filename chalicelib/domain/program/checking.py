@@ -23,6 +23,11 @@ from chalicelib.domain.pricing.ladder import LadderDocument, least
 from chalicelib.domain.program.compiling import conditions_of, vocabulary
 from chalicelib.domain.program.document import ProgramDocument
 from chalicelib.domain.program.numbers import Numbers
+from chalicelib.domain.rewards.cash import CashDocument
+from chalicelib.domain.rewards.coupon import CouponDocument
+from chalicelib.domain.rewards.event import EventDocument
+from chalicelib.domain.rewards.gift import GiftDocument
+from chalicelib.domain.rewards.kinds import AnyReward
 from chalicelib.domain.segments import RangeDocument, SegmentDocument
 from chalicelib.domain.tiers.documents import LevelDocument
 from chalicelib.kernel.clock import from_rfc3339
@@ -453,8 +458,53 @@ def _check_facts(
 def _check_rewards(document: ProgramDocument) -> Iterator[FieldError]:
     yield from _twice("rewards", [reward.id for reward in document.rewards], "reward")
     for index, reward in enumerate(document.rewards):
-        at = f"rewards[{index}].cost.currency"
-        yield from _unknown(at, [reward.cost.currency], document.currencies, "currency")
+        at = f"rewards[{index}]"
+        if reward.cost is not None:
+            names = [reward.cost.currency]
+            yield from _unknown(f"{at}.cost.currency", names, document.currencies, "currency")
+        yield from _unknown(f"{at}.tiers", reward.tiers or (), _tiers(document), "tier")
+        yield from _unknown(f"{at}.segments", reward.segments or (), document.segments, "segment")
+        if reward.available:
+            days = reward.available
+            yield from _check_days(f"{at}.available", (("from", days.from_), ("to", days.to)))
+        if reward.voucher:
+            until = (("valid_until", reward.voucher.valid_until),)
+            yield from _check_days(f"{at}.voucher", until)
+        yield from _check_kind(document, at, reward)
+    yield from _check_codes(document)
+
+
+def _check_kind(document: ProgramDocument, at: str, reward: AnyReward) -> Iterator[FieldError]:
+    if isinstance(reward, (CouponDocument, GiftDocument)) and reward.voucher is None:
+        yield FieldError(f"{at}.voucher", f"is missing: a {reward.__struct_config__.tag} is a code")
+    if isinstance(reward, CouponDocument):
+        yield from _check_coded(document, f"{at}.discount", reward.discount)
+    if isinstance(reward, CashDocument):
+        if reward.cost is None:
+            yield FieldError(f"{at}.cost", "is missing: what so much money costs")
+        if reward.voucher and reward.voucher.uses != 1:
+            yield FieldError(f"{at}.voucher.uses", "money is used up by amounts, not by times")
+    if isinstance(reward, EventDocument) and _moment(reward.begins_at) is None:
+        yield FieldError(f"{at}.begins_at", "is no moment of the calendar")
+
+
+def _check_coded(document: ProgramDocument, at: str, name: str) -> Iterator[FieldError]:
+    discounts = {one.id: one for one in document.discounts}
+    yield from _unknown(at, [name], discounts, "discount")
+    if name in discounts and not discounts[name].by_code:
+        yield FieldError(at, f"{name} is given without a code: say by_code")
+
+
+def _check_codes(document: ProgramDocument) -> Iterator[FieldError]:
+    for code, one in document.codes.items():
+        at = f"codes.{code}"
+        yield from _check_coded(document, f"{at}.discount", one.discount)
+        yield from _check_days(at, (("valid_until", one.valid_until),))
+    named = {one.discount for one in document.codes.values()}
+    named |= {one.discount for one in document.rewards if isinstance(one, CouponDocument)}
+    for index, discount in enumerate(document.discounts):
+        if discount.by_code and discount.id not in named:
+            yield FieldError(f"discounts[{index}].by_code", "no reward and no code names it")
 
 
 def _check_exchanges(document: ProgramDocument) -> Iterator[FieldError]:

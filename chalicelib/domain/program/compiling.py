@@ -39,10 +39,14 @@ from chalicelib.domain.program.numbers import (
     Numbers,
     cap_name,
     caps_of,
+    limit_name,
     rule_name,
 )
 from chalicelib.domain.program.program import Currency, ExchangeRate, Program
-from chalicelib.domain.rewards.kinds import compile_reward
+from chalicelib.domain.rewards.kinds import AnyReward
+from chalicelib.domain.rewards.kinds import terms_of as reward_terms_of
+from chalicelib.domain.rewards.reward import NO_CURRENCY, PerMember, Reward
+from chalicelib.domain.rewards.voucher import PublicCode, VoucherTerms
 from chalicelib.domain.segments import Lexicon, Segment, asks_of_person, compile_segment
 from chalicelib.domain.tiers.documents import TiersDocument
 from chalicelib.domain.tiers.tiers import Level, Tiers
@@ -73,6 +77,8 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
         else None
     )
     of_caps = [cap.counter for some in caps.values() for cap in some if cap.counter]
+    rewards = tuple(_reward(one, numbers) for one in document.rewards)
+    of_limits = [one.per_member.counter for one in rewards if one.per_member]
     lexicon = Lexicon(declared, numbers.tiers, document.segments)
     return Program(
         version=version,
@@ -85,10 +91,7 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
             _currency(name, one, numbers) for name, one in document.currencies.items()
         ),
         earn=tuple(_rule(rule, numbers, words, campaigns, caps[rule.id]) for rule in document.earn),
-        rewards=tuple(
-            compile_reward(reward, numbers.rewards[reward.id], of_currency[reward.cost.currency])
-            for reward in document.rewards
-        ),
+        rewards=rewards,
         exchanges=tuple(
             ExchangeRate(
                 one.id, of_currency[one.source], one.take, of_currency[one.target], one.give
@@ -96,7 +99,7 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
             for one in document.exchanges
         ),
         numbers=numbers,
-        counters=(*declared.values(), *([purchases] if purchases else []), *of_caps),
+        counters=(*declared.values(), *([purchases] if purchases else []), *of_caps, *of_limits),
         purchases=purchases,
         tiers=_tiers(document.tiers, numbers, declared) if document.tiers else None,
         segments=tuple(
@@ -121,6 +124,12 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
         },
         discounts=tuple(_discount(one, words, campaigns, declared) for one in document.discounts),
         access=tuple(_access(one, words) for one in document.access),
+        codes={
+            code: PublicCode(
+                one.discount, one.uses, _day(one.valid_until) if one.valid_until else None
+            )
+            for code, one in document.codes.items()
+        },
         last_day_to_earn=_day(document.ends.last_day_to_earn) if document.ends else None,
         last_day_to_redeem=_day(document.ends.last_day_to_redeem) if document.ends else None,
     )
@@ -297,7 +306,38 @@ def _discount(
         one.exclusive,
         one.group,
         one.at_most,
+        one.by_code,
     )
+
+
+def _reward(one: AnyReward, numbers: Numbers) -> Reward:
+    limit = one.per_member
+    per_member = None
+    if limit is not None:
+        name = limit_name(one, limit)
+        number, window = numbers.counters[name], window_of(limit.per)
+        counter = Counter(name, number, Measure.REDEEMED, window)
+        per_member = PerMember(limit.times, limit.per, counter)
+    days = one.available
+    return Reward(
+        id=one.id,
+        number=numbers.rewards[one.id],
+        name=one.name,
+        terms=reward_terms_of(one),
+        currency=numbers.currencies[one.cost.currency] if one.cost else NO_CURRENCY,
+        cost=one.cost.amount if one.cost else 0,
+        stock=one.stock,
+        per_member=per_member,
+        first_day=_day(days.from_) if days and days.from_ else date.min,
+        last_day=_day(days.to) if days and days.to else date.max,
+        tiers=_numbered(one.tiers, numbers.tiers),
+        segments=_numbered(one.segments, numbers.segments),
+        voucher=VoucherTerms.of(one.voucher) if one.voucher else None,
+    )
+
+
+def _numbered(names: Iterable[str] | None, numbers: dict[str, int]) -> frozenset[int] | None:
+    return None if names is None else frozenset(numbers[name] for name in names)
 
 
 def _access(one: AccessDocument, words: Vocabulary) -> Access:

@@ -23,7 +23,8 @@ from chalicelib.domain.earning.kinds import EarnDocument
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.pricing.access import AccessDocument
 from chalicelib.domain.pricing.kinds import AnyDiscount
-from chalicelib.domain.rewards.kinds import RewardDocument
+from chalicelib.domain.rewards.kinds import AnyReward
+from chalicelib.domain.rewards.voucher import Code, PublicCodeDocument
 from chalicelib.domain.segments import SegmentDocument
 from chalicelib.domain.texts import Language, Plain
 from chalicelib.domain.tiers.documents import TiersDocument
@@ -93,7 +94,7 @@ class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         dict[Identifier, CurrencyDocument], msgspec.Meta(min_length=1, max_length=8)
     ]
     earn: Annotated[list[EarnDocument], msgspec.Meta(max_length=500)] = []
-    rewards: Annotated[list[RewardDocument], msgspec.Meta(max_length=500)] = []
+    rewards: Annotated[list[AnyReward], msgspec.Meta(max_length=500)] = []
     exchanges: Annotated[list[ExchangeDocument], msgspec.Meta(max_length=56)] = []
     look: Identifier = "classic"
     language: Language = "en"
@@ -104,6 +105,7 @@ class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     campaigns: Annotated[dict[Identifier, CampaignDocument], msgspec.Meta(max_length=100)] = {}
     multipliers: Annotated[list[MultiplierDocument], msgspec.Meta(max_length=200)] = []
     discounts: Annotated[list[AnyDiscount], msgspec.Meta(max_length=500)] = []
+    codes: Annotated[dict[Code, PublicCodeDocument], msgspec.Meta(max_length=500)] = {}
     access: Annotated[list[AccessDocument], msgspec.Meta(max_length=100)] = []
     groups: Annotated[dict[Identifier, GroupDocument], msgspec.Meta(max_length=100)] = {}
     evaluation: EvaluationDocument = EvaluationDocument()

@@ -12,6 +12,7 @@ import msgspec
 from chalicelib.domain.earning.documents import CapDocument, EarnRuleDocument, Period
 from chalicelib.domain.earning.per_order import PerVisitDocument
 from chalicelib.domain.program.document import ProgramDocument
+from chalicelib.domain.rewards.reward import LimitDocument, RewardDocument
 
 
 class Numbers(msgspec.Struct, frozen=True):
@@ -53,7 +54,8 @@ def counter_names(document: ProgramDocument) -> list[str]:
     names = [*document.counters, PURCHASES]
     for rule in document.earn:
         names += [cap_name(rule, period, what) for period, what, _ in caps_of(rule)]
-    return names
+    limits = [(one, one.per_member) for one in document.rewards]
+    return names + [limit_name(one, limit) for one, limit in limits if limit is not None]
 
 
 PURCHASES = "all purchases"
@@ -76,6 +78,11 @@ def caps_of(rule: EarnRuleDocument) -> list[tuple[Period, str, int]]:
 def cap_name(rule: EarnRuleDocument, period: Period, what: str) -> str:
     """What the counter of a cap is called."""
     return f"{rule.id} {what} {period}"
+
+
+def limit_name(reward: RewardDocument, limit: LimitDocument) -> str:
+    """What the counter of a reward's limit is called."""
+    return f"reward {reward.id} {limit.per}"
 
 
 ONCE_A_DAY = CapDocument(per="day", times=1)  # what makes an order a visit

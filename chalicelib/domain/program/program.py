@@ -25,6 +25,7 @@ from chalicelib.domain.pricing.discount import Discount
 from chalicelib.domain.program.expiry import Expiry
 from chalicelib.domain.program.numbers import Numbers
 from chalicelib.domain.rewards.reward import Reward
+from chalicelib.domain.rewards.voucher import PublicCode
 from chalicelib.domain.segments import Segment
 from chalicelib.domain.tiers.tiers import Held, Tiers
 from chalicelib.kernel.clock import Instant, local_date
@@ -92,6 +93,7 @@ class Program:
     activities: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)
     discounts: tuple[Discount, ...] = ()
     access: tuple[Access, ...] = ()
+    codes: Mapping[str, PublicCode] = field(default_factory=dict)
     last_day_to_earn: date | None = None
     last_day_to_redeem: date | None = None
 

@@ -5,23 +5,19 @@ from typing import Annotated
 
 import msgspec
 
-from chalicelib.domain.conditions.documents import Identifier
 from chalicelib.domain.earning.documents import Count
 from chalicelib.domain.errors import FieldError, Refusal
-from chalicelib.domain.rewards.reward import Asked, CostDocument
+from chalicelib.domain.rewards.reward import Asked, RewardDocument
 
 
 class CashDocument(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="cash"
+    RewardDocument, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="cash"
 ):
-    """Each `cost` pays `worth` minor units of a bill.
+    """Each `cost` pays `worth` minor units of a bill; as a voucher, of any bills.
 
     `at_least` is in points; `at_most_percent` is the largest share of the bill that they pay.
     """
 
-    id: Identifier
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
-    cost: CostDocument
     worth: Count
     at_least: Count | None = None
     at_most_percent: Annotated[int, msgspec.Meta(ge=1, le=100)] = 100
@@ -29,43 +25,50 @@ class CashDocument(
 
 @dataclass(frozen=True)
 class Cash:
-    """Money off a bill, `worth` for each `cost`."""
+    """Money off a bill, `worth` for each step of points."""
 
-    id: str
-    number: int
-    name: str
-    currency: int
-    cost: int
     worth: int
     at_least: int
     at_most_percent: int
-    stock: None = None
+    as_voucher: bool
+    kind: str = "cash"
+    closes_at: None = None
 
     @classmethod
-    def of(cls, document: CashDocument, number: int, currency: int) -> "Cash":
+    def of(cls, document: CashDocument) -> "Cash":
         return cls(
-            document.id,
-            number,
-            document.name,
-            currency,
-            document.cost.amount,
             document.worth,
             document.at_least or 0,
             document.at_most_percent,
+            document.voucher is not None,
         )
 
-    def price(self, asked: Asked) -> int | Refusal:
+    def price(self, cost: int, asked: Asked) -> int | Refusal:
         """As many whole steps as were asked for and as the bill's share allows."""
+        if self.as_voucher:
+            return self._of_voucher(cost, asked)
         if asked.amount is None or asked.total is None or asked.quantity != 1:
-            missing = FieldError("amount", "say how many points shall pay, and the total they pay")
-            return Refusal("invalid_request", missing.reason, (missing,))
+            return _missing("say how many points shall pay, and the total they pay")
         payable = asked.total * self.at_most_percent // 100
-        price = min(asked.amount // self.cost, payable // self.worth) * self.cost
-        if price == 0 or price < self.at_least:
-            reason = f"at least {max(self.at_least, self.cost)} pay, here it would be {price}"
-            return Refusal("below_minimum", reason, (FieldError("amount", reason),))
-        return price
+        return self._steps(cost, min(asked.amount // cost, payable // self.worth))
 
-    def worth_of(self, points: int) -> int:
+    def worth_of(self, cost: int, points: int) -> int:
         """In minor units of the program's money."""
-        return points // self.cost * self.worth
+        return points // cost * self.worth
+
+    def _of_voucher(self, cost: int, asked: Asked) -> int | Refusal:
+        """The bill is not known yet: the voucher pays whatever it is worth."""
+        if asked.amount is None or asked.total is not None:
+            return _missing("say how many points the voucher shall cost, and no total")
+        return self._steps(cost, asked.amount // cost)
+
+    def _steps(self, cost: int, steps: int) -> int | Refusal:
+        price = steps * cost
+        if price and price >= self.at_least:
+            return price
+        reason = f"at least {max(self.at_least, cost)} pay, here it would be {price}"
+        return Refusal("below_minimum", reason, (FieldError("amount", reason),))
+
+
+def _missing(reason: str) -> Refusal:
+    return Refusal("invalid_request", reason, (FieldError("amount", reason),))

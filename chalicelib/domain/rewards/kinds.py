@@ -1,14 +1,25 @@
-"""The kinds of rewards: their documents, and how each is compiled."""
+"""The kinds of rewards: one line a kind, from its document to its terms."""
+
+from collections.abc import Callable
+from typing import Any
 
 from chalicelib.domain.rewards.cash import Cash, CashDocument
+from chalicelib.domain.rewards.coupon import Coupon, CouponDocument
+from chalicelib.domain.rewards.event import Event, EventDocument
+from chalicelib.domain.rewards.gift import Gift, GiftDocument
 from chalicelib.domain.rewards.product import Product, ProductDocument
-from chalicelib.domain.rewards.reward import Reward
+from chalicelib.domain.rewards.reward import Terms
 
-RewardDocument = ProductDocument | CashDocument
+AnyReward = ProductDocument | CashDocument | CouponDocument | GiftDocument | EventDocument
+_KINDS: dict[type, Callable[[Any], Terms]] = {
+    ProductDocument: lambda _: Product(),
+    CashDocument: Cash.of,
+    CouponDocument: Coupon.of,
+    GiftDocument: Gift.of,
+    EventDocument: Event.of,
+}
 
 
-def compile_reward(document: RewardDocument, number: int, currency: int) -> Reward:
-    """The reward that a document says, under its small numbers."""
-    if isinstance(document, CashDocument):
-        return Cash.of(document, number, currency)
-    return Product.of(document, number, currency)
+def terms_of(document: AnyReward) -> Terms:
+    """The terms of any kind of reward."""
+    return _KINDS[type(document)](document)

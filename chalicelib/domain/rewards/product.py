@@ -1,50 +1,27 @@
 """A product: a thing handed over for points."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
-import msgspec
-
-from chalicelib.domain.conditions.documents import Identifier
-from chalicelib.domain.earning.documents import Count
-from chalicelib.domain.errors import FieldError, Refusal
-from chalicelib.domain.rewards.reward import Asked, CostDocument
+from chalicelib.domain.errors import Refusal
+from chalicelib.domain.rewards.reward import Asked, RewardDocument, plain_price
 
 
 class ProductDocument(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="product"
+    RewardDocument, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="product"
 ):
-    """A thing handed over for points; with a `stock`, so often for all members together."""
-
-    id: Identifier
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
-    cost: CostDocument
-    stock: Count | None = None
+    """A thing handed over."""
 
 
 @dataclass(frozen=True)
 class Product:
-    """A thing handed over for `cost` of a currency."""
+    """A thing."""
 
-    id: str
-    number: int
-    name: str
-    currency: int
-    cost: int
-    stock: int | None
+    kind: str = "product"
+    closes_at: None = None
 
-    @classmethod
-    def of(cls, document: ProductDocument, number: int, currency: int) -> "Product":
-        cost = document.cost.amount
-        return cls(document.id, number, document.name, currency, cost, document.stock)
+    def price(self, cost: int, asked: Asked) -> int | Refusal:
+        return plain_price(cost, asked)
 
-    def price(self, asked: Asked) -> int | Refusal:
-        """So many of them; what they cost is never the caller's word."""
-        if asked.amount is not None or asked.total is not None:
-            error = FieldError("amount", "belongs to a reward of kind cash")
-            return Refusal("invalid_request", error.reason, (error,))
-        return self.cost * asked.quantity
-
-    def worth_of(self, points: int) -> None:  # noqa: ARG002
+    def worth_of(self, cost: int, points: int) -> None:  # noqa: ARG002
         """It is a thing."""
         return
