@@ -13,8 +13,9 @@ from typing import Any
 
 import boto3
 
-from chalicelib.adapters.dynamo.ledger import DynamoLedger
+from chalicelib.adapters.dynamo.store import dynamo_store
 from chalicelib.domain.ledger.entries import LogKey
+from chalicelib.domain.ports import Ledger
 from chalicelib.services.accounts import prove_stretch
 from infra.deploy import deployed
 from infra.package import DEPLOYED_STAGES
@@ -25,7 +26,7 @@ EVERY = 10_000  # logs, between two lines that say how far it is
 
 def verify(client: Any, table: str, member: str | None = None) -> bool:
     """Whether all logs, or the one of `<program>#<member>`, are right; says what is not."""
-    ledger = DynamoLedger(client, table, table)
+    ledger = dynamo_store(client, table, table, table).ledger
     logs, entries, broken = 0, 0, 0
     for name in [member] if member else log_names(client, table):
         count, wrong = _prove(ledger, name)
@@ -40,7 +41,7 @@ def verify(client: Any, table: str, member: str | None = None) -> bool:
     return not broken
 
 
-def _prove(ledger: DynamoLedger, name: str) -> tuple[int, str | None]:
+def _prove(ledger: Ledger, name: str) -> tuple[int, str | None]:
     """How many entries a log has, and what is wrong with it."""
     program_id, _, member_id = name.partition("#")
     key = LogKey(program_id, member_id)

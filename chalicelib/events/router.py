@@ -23,8 +23,9 @@ def on_ledger(event: dict[str, Any]) -> None:
 
 
 def on_records(event: dict[str, Any]) -> None:
-    """Members' profiles: the name on the card may have changed."""
-    _route(event["Records"], _of_record, (wiring.queues().wallet,))
+    """Members' profiles: the name on the card may have changed, and the birthday."""
+    queues = wiring.queues()
+    _route(event["Records"], _of_record, (queues.wallet, queues.due))
 
 
 def _route(records: Iterable[dict[str, Any]], read: Any, to: Iterable[Queue]) -> None:

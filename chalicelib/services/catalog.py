@@ -83,6 +83,9 @@ class _Versions:
     def version(self, number: int) -> Program:
         return self.catalog.version(self.head.program_id, number)
 
+    def newest(self) -> Program:
+        return self.version(self.head.current or 1)
+
     def at(self, occurred_at: Instant) -> Program:
         program = self.catalog.in_force(self.head, occurred_at)
         if program is None:

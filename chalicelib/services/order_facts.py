@@ -3,10 +3,11 @@
 from dataclasses import replace
 from datetime import date
 
-from chalicelib.domain.errors import Corrupt
+from chalicelib.domain.errors import Corrupt, Refusal
 from chalicelib.domain.ledger.commands import Facts, OrderFacts
 from chalicelib.domain.ledger.entries import StoredEntry, decode
 from chalicelib.domain.ledger.story import CONTENTS
+from chalicelib.domain.members.member import Member
 from chalicelib.domain.orders import Order
 from chalicelib.domain.ports import OrderRecord
 from chalicelib.domain.program.program import Program
@@ -51,11 +52,20 @@ def person_of(context: Context, here: Here, member_id: str, program: Program | N
     if program is None or not program.asks_of_person:
         return Person()
     member = read(context, here, member_id)
-    profile = getattr(member, "profile", None)
-    if profile is None:
+    if isinstance(member, Refusal):
         return Person()
-    birthday = date.fromisoformat(profile.birthday) if profile.birthday else None
-    return Person(birthday, profile.country, profile.attributes)
+    profile = member.profile
+    return Person(_birthday(member), profile.country, profile.attributes)
+
+
+def birthday_of(context: Context, here: Here, member_id: str) -> date | None:
+    """What the profile says of it."""
+    member = read(context, here, member_id)
+    return None if isinstance(member, Refusal) else _birthday(member)
+
+
+def _birthday(member: Member) -> date | None:
+    return date.fromisoformat(member.profile.birthday) if member.profile.birthday else None
 
 
 def _content(context: Context, record: OrderRecord, fingerprint: bytes) -> Order:

@@ -86,7 +86,7 @@ def _quote(
     if head is not None:
         opened = Account.open(head.snapshot)
         known = know(program, opened, head.key.member_id, order.placed_at, now, person)
-    situation = Situation(order, program.zone, joined_at, known)
+    situation = Situation(order, program.zone, joined_at, known, head is not None)
     priced = price(
         program.discounts,
         situation,

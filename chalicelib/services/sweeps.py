@@ -17,6 +17,7 @@ from chalicelib.domain.ports import DueRow, Queue
 from chalicelib.domain.program.program import Mode
 from chalicelib.kernel.clock import DAY, HOUR, Instant
 from chalicelib.services.appending import TRIES, settle_down
+from chalicelib.services.birthdays import celebrate, next_birthday
 from chalicelib.services.context import Context, Here, enter
 from chalicelib.services.rights import forget
 
@@ -39,6 +40,8 @@ def settle_member(context: Context, program_id: str, member_id: str) -> None:
         if here is None or head is None:
             return
         settled = settle_down(context, here, head)
+        if settled is not None and celebrate(context, here, settled):
+            continue
         if settled is not None:
             if not _move_row(context, here, settled, _next_look(context, here, settled)):
                 return
@@ -92,9 +95,10 @@ def _next_look(context: Context, here: Here, head: Head) -> Instant | None:
             return again
         forget(context, head)
         return None
-    zone = context.catalog.version(head.key.program_id, head.program_version).zone
-    due = next_due(head.snapshot, zone)
-    return due.at if due is not None and due.at < FAR else None
+    due = next_due(head, context.catalog.versions(here.program))
+    dues = [due.at] if due is not None and due.at < FAR else []
+    birthday = next_birthday(context, here, head)
+    return min([*dues, *([birthday] if birthday is not None else [])], default=None)
 
 
 def _move_row(context: Context, here: Here, head: Head, at: Instant | None) -> bool:

@@ -21,7 +21,7 @@ from chalicelib.domain.ledger.entries import (
 )
 from chalicelib.domain.ledger.time import next_due, settled
 from chalicelib.services.redemptions import REDEMPTION, event_of
-from tests.simulation.plain import NEVER, POINTS, STARS, ZONE, Bill, Plain, Purse, day
+from tests.simulation.plain import NEVER, POINTS, STARS, Bill, Plain, Purse, day
 from tests.simulation.play import PLANTED, SOURCE, Play
 from tests.simulation.world import PROGRAM
 
@@ -177,7 +177,7 @@ def _check_balances(play: Play, logs: dict[str, list[StoredEntry]], plain: Plain
     now = play.world.now
     for member_id, log in logs.items():
         plain.purses[member_id].advance(now)
-        told = _told(settled(Head.of(log[-1]), ZONE, now))
+        told = _told(settled(Head.of(log[-1]), play.world.versions, now))
         assert told == _mine(plain.purses[member_id]), member_id
 
 
@@ -269,7 +269,7 @@ def _check_dues(play: Play, logs: dict[str, list[StoredEntry]]) -> None:
     for member_id, log in logs.items():
         head = Head.of(log[-1])
         row = play.world.twin.dues.of(PROGRAM, member_id)
-        due = next_due(head.snapshot, ZONE)
+        due = next_due(head, play.world.versions)
         at = due.at if due is not None and due.at < 2**61 else None
         assert (row.at if row else None) == at, member_id
 

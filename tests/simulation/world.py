@@ -12,12 +12,17 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from chalicelib.adapters.memory.store import MemoryLedger, MemoryMembers, memory_store
+from chalicelib.adapters.memory.store import (
+    MemoryLedger,
+    MemoryMembers,
+    MemoryVouchers,
+    memory_store,
+)
 from chalicelib.domain.errors import Contended, Unavailable
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.entries import LogKey, StoredEntry
 from chalicelib.domain.ports import Store
-from chalicelib.domain.program.program import Mode, ProgramHead
+from chalicelib.domain.program.program import Mode, ProgramHead, Versions
 from chalicelib.kernel.clock import MINUTE, Instant
 from chalicelib.services.catalog import Catalog
 from chalicelib.services.context import Context, Keyring
@@ -45,8 +50,8 @@ _TRANSACTIONS = {"ledger.append_all", "members.enrol", "members.replace"}
 class RecordedLedger(MemoryLedger):
     """The twin's ledger, and the order in which its entries came."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, vouchers: MemoryVouchers) -> None:
+        super().__init__(vouchers)
         self.commits: list[StoredEntry] = []
 
     def append(self, entry: StoredEntry) -> StoredEntry | None:
@@ -149,8 +154,14 @@ class World:
         self.random = Random(seed)
         self.now = START
         self.calm = True
-        self.ledger = RecordedLedger()
-        self.twin = replace(memory_store(), ledger=self.ledger, members=MemoryMembers(self.ledger))
+        vouchers = MemoryVouchers()
+        self.ledger = RecordedLedger(vouchers)
+        self.twin = replace(
+            memory_store(),
+            ledger=self.ledger,
+            vouchers=vouchers,
+            members=MemoryMembers(self.ledger),
+        )
         self.twin.programs.create(ProgramHead(PROGRAM, Mode.LIVE, "Simulated"))
         self.steps = Steps(self.random)
         self.faults: Counter[str] = Counter()
@@ -173,6 +184,13 @@ class World:
         new = self.ledger.commits[self._routed :]
         self._routed += len(new)
         self.queue.send(message(PROGRAM, entry.key.member_id) for entry in new)
+
+    @property
+    def versions(self) -> Versions:
+        """The program's versions, as they lie in the store."""
+        head = self.twin.programs.head(PROGRAM)
+        assert head is not None
+        return Catalog(self.twin.programs).versions(head)
 
     def log(self, member_id: str) -> list[StoredEntry]:
         """A member's entries, oldest first."""

@@ -151,7 +151,9 @@ def test_a_publishable_key_sees_what_may_be_shown(shop: Shop) -> None:
         "name": "Coffee",
         "money": "EUR",
         "currencies": {"points": {"label": "Points", "goal": None}},
-        "rewards": [{"id": "mug", "name": "Mug", "currency": "points", "cost": 10}],
+        "rewards": [
+            {"id": "mug", "name": "Mug", "kind": "product", "currency": "points", "cost": 10}
+        ],
     }
     assert shown.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-origin" not in shop.call("GET", "/v1/programs").headers

@@ -63,6 +63,10 @@ def _of_names(document: ConditionDocument, words: Vocabulary) -> list[WhyNot]:
         tests.append(_one_of(frozenset(document.channels), "channel"))
     if document.stores is not None:
         tests.append(_one_of(frozenset(document.stores), "store"))
+    if document.paid_with is not None:
+        tests.append(_paid_with(frozenset(document.paid_with)))
+    if document.members is not None:
+        tests.append(_members(document.members))
     if document.tiers is not None:
         tests.append(_tier({words.tiers[name]: name for name in document.tiers}))
     if document.segments is not None:
@@ -153,6 +157,24 @@ def _one_of(names: frozenset[str], what: str) -> WhyNot:
         if getattr(situation, what) in names:
             return None
         return f"only with {what} {_list(names)}"
+
+    return why_not
+
+
+def _paid_with(names: frozenset[str]) -> WhyNot:
+    def why_not(situation: Situation) -> str | None:
+        if names.isdisjoint(situation.payments):
+            return f"only when paid with {_list(names)}"
+        return None
+
+    return why_not
+
+
+def _members(wanted: bool) -> WhyNot:
+    def why_not(situation: Situation) -> str | None:
+        if situation.is_member is wanted:
+            return None
+        return "only for members" if wanted else "only for guests"
 
     return why_not
 

@@ -53,6 +53,8 @@ class ConditionDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     labels: Names | None = None
     channels: Names | None = None
     stores: Names | None = None
+    paid_with: Names | None = None  # any part of the bill: card, gift_card, ...
+    members: bool | None = None  # whether it is a member; guests ask for quotes only
     tiers: Identifiers | None = None
     segments: Identifiers | None = None  # in any of them
     weekdays: Annotated[tuple[Weekday, ...], msgspec.Meta(min_length=1, max_length=7)] | None = None

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from chalicelib.domain.activities import Activity
+from chalicelib.domain.occasions import Occasion
 from chalicelib.domain.orders import Order
 from chalicelib.kernel.clock import Instant, local_date, to_datetime
 
@@ -34,10 +35,11 @@ NOBODY = Known()
 class Situation:
     """Everything that the rules of one program may know of one cause."""
 
-    cause: Order | Activity
+    cause: Order | Activity | Occasion
     zone: ZoneInfo
     joined_at: Instant
     known: Known = NOBODY
+    is_member: bool = True
 
     @cached_property
     def local(self) -> datetime:
@@ -78,6 +80,11 @@ class Situation:
     def labels(self) -> frozenset[str]:
         lines = self.order.lines if self.order else ()
         return frozenset(name for line in lines for name in line.labels)
+
+    @cached_property
+    def payments(self) -> frozenset[str]:
+        payments = self.order.paid_with if self.order else ()
+        return frozenset(one.kind for one in payments)
 
     @property
     def channel(self) -> str:

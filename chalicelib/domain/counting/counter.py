@@ -50,7 +50,7 @@ class Counter:
 
     def looks_at(self, cause: Cause) -> bool:
         """Whether it counts such a cause at all."""
-        if self.weighing is not None and self.weighing.of_orders != isinstance(cause, Order):
+        if self.weighing is not None and not isinstance(cause, self.weighing.about):
             return False
         if isinstance(cause, Order):
             return (self.channels is None or cause.channel in self.channels) and (

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chalicelib.domain.earning.documents import EarnRuleDocument
+from chalicelib.domain.earning.on_occasion import OnDay, OnOccasionDocument
 from chalicelib.domain.earning.per_activity import Doing, PerActivityDocument
 from chalicelib.domain.earning.per_amount import Money, PerAmountDocument
 from chalicelib.domain.earning.per_order import PerOrderDocument, PerVisitDocument, Whole
@@ -13,7 +14,12 @@ from chalicelib.domain.earning.weighing import Weighing
 from chalicelib.kernel.rounding import Rounding
 
 EarnDocument = (
-    PerAmountDocument | PerUnitDocument | PerOrderDocument | PerVisitDocument | PerActivityDocument
+    PerAmountDocument
+    | PerUnitDocument
+    | PerOrderDocument
+    | PerVisitDocument
+    | PerActivityDocument
+    | OnOccasionDocument
 )
 _KINDS: dict[type, Callable[[Any], Weighing]] = {
     PerAmountDocument: Money.of,
@@ -21,8 +27,13 @@ _KINDS: dict[type, Callable[[Any], Weighing]] = {
     PerOrderDocument: Whole.of,
     PerVisitDocument: Whole.of,
     PerActivityDocument: Doing.of,
+    OnOccasionDocument: OnDay.of,
 }
-FIXED = (PerOrderDocument, PerVisitDocument)  # kinds that give a number, not a share
+FIXED = (
+    PerOrderDocument,
+    PerVisitDocument,
+    OnOccasionDocument,
+)  # kinds that give a number, not a share
 
 
 def weighing_of(document: EarnRuleDocument) -> Weighing:

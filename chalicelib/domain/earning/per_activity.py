@@ -23,7 +23,7 @@ class Doing:
 
     activity: str
     property: str | None
-    of_orders: bool = False
+    about: type = Activity
 
     @classmethod
     def of(cls, document: PerActivityDocument) -> "Doing":

@@ -62,7 +62,7 @@ class Money:
 
     lines: Lines
     basis: Basis
-    of_orders: bool = True
+    about: type = Order
 
     @classmethod
     def of(cls, document: PerAmountDocument) -> "Money":

@@ -29,7 +29,7 @@ class Whole:
     """An order as a whole; what its chosen lines cost says how much of it came back."""
 
     lines: Lines
-    of_orders: bool = True
+    about: type = Order
 
     @classmethod
     def of(cls, document: PerOrderDocument | PerVisitDocument) -> "Whole":

@@ -19,7 +19,7 @@ class Units:
     """How many units the chosen lines have."""
 
     lines: Lines
-    of_orders: bool = True
+    about: type = Order
 
     @classmethod
     def of(cls, document: PerUnitDocument) -> "Units":

@@ -8,22 +8,23 @@ known, whatever the kind.
 from typing import Protocol
 
 from chalicelib.domain.activities import Activity
+from chalicelib.domain.occasions import Occasion
 from chalicelib.domain.orders import Order
 
-Cause = Order | Activity
+Cause = Order | Activity | Occasion
 
 
 class Weighing(Protocol):
     """One kind of weighing."""
 
     @property
-    def of_orders(self) -> bool:
-        """Whether it weighs orders; otherwise it weighs activities."""
+    def about(self) -> type:
+        """What it weighs: orders, activities or occasions."""
 
     def weigh(self, cause: Cause) -> tuple[int, ...]:
         """The weight of each line, and last that of the shipping; none is negative.
 
-        Of an activity there is one weight.
+        Of an activity and of an occasion there is one weight.
         """
 
     def describe(self, give: int, per: int, weight: int, money: str) -> str:

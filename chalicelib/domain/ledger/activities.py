@@ -63,7 +63,8 @@ def record_activity(
         for counter in program.counters:
             account.count(counter, day.toordinal(), _counted(counter, command, earnings))
         tier = review(account, program, recorded_at)
-        renew(account, program, activity.occurred_at)
+        if activity.type not in program.not_renewing:
+            renew(account, program, activity.occurred_at)
     return Entry(
         schema=SCHEMA,
         kind=Kind.ACTIVITY,

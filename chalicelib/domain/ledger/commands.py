@@ -239,6 +239,26 @@ class Adjust(Keyed):
 
 
 @dataclass(frozen=True)
+class Celebrate:
+    """The member's birthday, once a year."""
+
+    year: int
+    at: Instant  # the first moment of the day
+
+    @property
+    def ref(self) -> str:
+        return refs.birthday(self.year)
+
+    @property
+    def story(self) -> None:
+        return None
+
+    @property
+    def fingerprint(self) -> bytes:
+        return fingerprint(self.year)
+
+
+@dataclass(frozen=True)
 class SetTier(Keyed):
     """The shop gives a member a tier by hand: he falls no lower. Without a tier, no longer."""
 

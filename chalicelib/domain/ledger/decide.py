@@ -13,6 +13,7 @@ from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger import (
     activities,
     adjustments,
+    calendar,
     enrolment,
     exchanges,
     merging,
@@ -30,6 +31,7 @@ from chalicelib.domain.ledger.commands import (
     CancelOrder,
     CancelRedemption,
     Capture,
+    Celebrate,
     ChangeStanding,
     Close,
     Command,
@@ -65,6 +67,7 @@ _DECISIONS: dict[type, Callable[..., Decision]] = {
     CancelOrder: refunds.cancel_order,
     RecordActivity: activities.record_activity,
     SetTier: tiers.set_tier,
+    Celebrate: calendar.celebrate,
     Redeem: redemptions.redeem,
     CancelRedemption: redemptions.cancel_redemption,
     Adjust: adjustments.adjust,

@@ -14,7 +14,7 @@ from chalicelib.domain.ledger.commands import Exchange
 from chalicelib.domain.ledger.entries import NEVER, SCHEMA, Effect, Entry, Kind, Lot, StoredEntry
 from chalicelib.domain.ledger.redemptions import NO_RULE, insufficient
 from chalicelib.domain.orders import allocate
-from chalicelib.domain.program.program import Program
+from chalicelib.domain.program.program import ExchangeRate, Program
 from chalicelib.kernel.clock import Instant, local_date
 
 
@@ -39,15 +39,7 @@ def exchange(
     available = account.available(rate.source)
     if available < steps * rate.take:
         return insufficient(program.currency_names[rate.source], steps * rate.take, available)
-    taken = list(account.debit(rate.source, steps * rate.take))
-    given = allocate(steps * rate.give, [lot.amount for lot in taken])
-    expiry = program.currencies_by_number[rate.target].expiry
-    latest = expiry.day(local_date(recorded_at, program.zone)) if expiry else NEVER
-    by_day: Counter[int] = Counter()
-    for lot, amount in zip(taken, given, strict=True):
-        by_day[_sooner(lot, latest)] += amount
-    for day, amount in sorted(by_day.items()):
-        account.credit((rate.target, day, 0, 0), amount)
+    convert(account, rate, steps, program, recorded_at)
     return Entry(
         schema=SCHEMA,
         kind=Kind.EXCHANGED,
@@ -62,6 +54,21 @@ def exchange(
         moves=account.moved(),
         snapshot=account.snapshot(),
     )
+
+
+def convert(
+    account: Account, rate: ExchangeRate, steps: int, program: Program, at: Instant
+) -> None:
+    """Takes so many steps of one currency out of an account, and gives the other."""
+    taken = list(account.debit(rate.source, steps * rate.take))
+    given = allocate(steps * rate.give, [lot.amount for lot in taken])
+    expiry = program.currencies_by_number[rate.target].expiry
+    latest = expiry.day(local_date(at, program.zone)) if expiry else NEVER
+    by_day: Counter[int] = Counter()
+    for lot, amount in zip(taken, given, strict=True):
+        by_day[_sooner(lot, latest)] += amount
+    for day, amount in sorted(by_day.items()):
+        account.credit((rate.target, day, 0, 0), amount)
 
 
 def _sooner(lot: Lot, latest: int) -> int:

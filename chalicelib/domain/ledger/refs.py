@@ -60,6 +60,11 @@ def activity(source: str, activity_id: str) -> str:
     return f"activity:{source}:{_escape(activity_id)}#done"
 
 
+def birthday(year: int) -> str:
+    """The ref of a birthday: one a year, whatever day the profile says."""
+    return f"calendar:birthday#{year}"
+
+
 def keyed(idempotency_key: str, kind: str) -> str:
     """The ref of a call that has no identifier of its own, only its Idempotency-Key."""
     return f"key:{_escape(idempotency_key)}#{kind}"

@@ -13,6 +13,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from chalicelib.domain.ledger.account import Account, Head
+from chalicelib.domain.ledger.calendar import next_brought
 from chalicelib.domain.ledger.entries import (
     NEVER,
     SCHEMA,
@@ -36,6 +37,7 @@ _NAMES = {
     Kind.EXPIRED: "expire",
     Kind.RELEASED: "release",
     Kind.TIER_ENDED: "tier",
+    Kind.CONVERTED: "calendar",
 }
 
 
@@ -58,9 +60,13 @@ class Due:
         return ref if self.at > head.recorded_at else f"{ref}.{head.version + 1}"
 
 
-def next_due(snapshot: Snapshot, zone: ZoneInfo) -> Due | None:
+def next_due(head: Head, versions: Versions) -> Due | None:
     """What happens next to an account that nobody touches; None where nothing ever will."""
-    dues = list(_dues(snapshot, zone))
+    zone = versions.version(head.program_version).zone if head.program_version else None
+    dues = list(_dues(head.snapshot, zone)) if zone else []
+    brought = next_brought(head, versions)
+    if brought is not None:
+        dues.append(Due(brought.at, Kind.CONVERTED, brought.day))
     return min(dues, key=lambda due: (due.at, due.kind, due.what), default=None)
 
 
@@ -73,8 +79,7 @@ def settle(head: Head, versions: Versions, now: Instant) -> list[StoredEntry]:
     """
     now = max(now, head.recorded_at)
     entries = []
-    zone = versions.version(head.program_version).zone
-    while (due := next_due(head.snapshot, zone)) is not None and due.at <= now:
+    while (due := next_due(head, versions)) is not None and due.at <= now:
         stored = _follow(head, due, versions)
         entries.append(stored)
         head = Head.of(stored)
@@ -109,6 +114,8 @@ FAR: Instant = 2**62  # later than every clock
 
 
 def _follow(head: Head, due: Due, versions: Versions) -> StoredEntry:
+    if due.kind is Kind.CONVERTED:
+        return _bring(head, due, versions)
     account = Account.open(head.snapshot)
     tier = None
     if due.kind is Kind.TIER_ENDED:
@@ -144,6 +151,26 @@ def _follow(head: Head, due: Due, versions: Versions) -> StoredEntry:
         quantity=quantity,
         stock=stock,
         tier=tier,
+    )
+    return StoredEntry(head.key, head.version + 1, ref, head.hash, encode(entry))
+
+
+def _bring(head: Head, due: Due, versions: Versions) -> StoredEntry:
+    """What the calendar brings on a day: all of it is one entry."""
+    brought = next_brought(head, versions)
+    assert brought is not None  # noqa: S101 (it is due)
+    ref = due.ref(head)
+    entry = Entry(
+        schema=SCHEMA,
+        kind=brought.entry_kind,
+        recorded_at=max(due.at, head.recorded_at),
+        occurred_at=due.at,
+        program_version=versions.at(due.at).version,
+        fingerprint=fingerprint(ref),
+        effects=brought.effects,
+        moves=brought.account.moved(),
+        snapshot=brought.account.snapshot(converted_on=brought.day),
+        budgets=brought.budgets,
     )
     return StoredEntry(head.key, head.version + 1, ref, head.hash, encode(entry))
 

@@ -16,6 +16,7 @@ from chalicelib.domain.earning.documents import (
     SelectionDocument,
 )
 from chalicelib.domain.earning.kinds import FIXED, EarnDocument
+from chalicelib.domain.earning.on_occasion import OnOccasionDocument
 from chalicelib.domain.earning.per_activity import PerActivityDocument
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.pricing.discount import DiscountDocument, basis_points
@@ -44,6 +45,7 @@ def check(document: ProgramDocument) -> list[FieldError]:
     found += [*_check_campaigns(document), *_check_counters(document), *_check_tiers(document)]
     found += [*_check_segments(document), *_check_conditions(document)]
     found += [*_check_discounts(document), *_check_access(document)]
+    found += _check_conversions(document)
     return found + list(_check_exchanges(document))
 
 
@@ -89,6 +91,9 @@ def _check_earn(document: ProgramDocument) -> Iterator[FieldError]:
             yield from _check_activity(document, at, rule.activity, rule.property)
             if rule.include or rule.exclude:
                 yield FieldError(f"{at}.include", "an activity has no lines")
+        if isinstance(rule, OnOccasionDocument):
+            budgets = {name for name, one in document.campaigns.items() if one.budget}
+            yield from _check_day(at, rule, budgets)
     yield from _check_exclusive(document)
 
 
@@ -505,6 +510,29 @@ def _check_codes(document: ProgramDocument) -> Iterator[FieldError]:
     for index, discount in enumerate(document.discounts):
         if discount.by_code and discount.id not in named:
             yield FieldError(f"discounts[{index}].by_code", "no reward and no code names it")
+
+
+def _check_conversions(document: ProgramDocument) -> Iterator[FieldError]:
+    exchanges = {one.id for one in document.exchanges}
+    for index, one in enumerate(document.conversions):
+        at = f"conversions[{index}]"
+        yield from _unknown(f"{at}.exchange", [one.exchange], exchanges, "exchange")
+        for place, day in enumerate(one.days):
+            try:
+                date.fromisoformat(f"2023-{day}")
+            except ValueError:
+                yield FieldError(f"{at}.days[{place}]", f"{day} is no day of every year")
+
+
+def _check_day(at: str, rule: OnOccasionDocument, budgets: set[str]) -> Iterator[FieldError]:
+    if (rule.occasion == "inactivity") != (rule.after_days is not None):
+        yield FieldError(f"{at}.after_days", "belongs to inactivity, which needs it")
+    if rule.year is not None and "anniversary" not in rule.occasion:
+        yield FieldError(f"{at}.year", "belongs to an anniversary")
+    if rule.include or rule.exclude:
+        yield FieldError(f"{at}.include", "a day has no lines")
+    if rule.campaign and rule.campaign in budgets:
+        yield FieldError(f"{at}.campaign", "what time brings by itself asks no budget")
 
 
 def _check_exchanges(document: ProgramDocument) -> Iterator[FieldError]:

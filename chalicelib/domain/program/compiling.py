@@ -26,6 +26,7 @@ from chalicelib.domain.earning.documents import (
 from chalicelib.domain.earning.evaluation import Evaluation
 from chalicelib.domain.earning.kinds import FIXED, EarnDocument, rate_of, weighing_of
 from chalicelib.domain.earning.multiplying import Combine, Multiplier
+from chalicelib.domain.earning.on_occasion import OnOccasionDocument
 from chalicelib.domain.earning.rule import EarnRule, Pays, Pending
 from chalicelib.domain.earning.selection import Lines
 from chalicelib.domain.ledger.account import Clawback
@@ -42,7 +43,7 @@ from chalicelib.domain.program.numbers import (
     limit_name,
     rule_name,
 )
-from chalicelib.domain.program.program import Currency, ExchangeRate, Program
+from chalicelib.domain.program.program import Conversion, Currency, ExchangeRate, Program
 from chalicelib.domain.rewards.kinds import AnyReward
 from chalicelib.domain.rewards.kinds import terms_of as reward_terms_of
 from chalicelib.domain.rewards.reward import NO_CURRENCY, PerMember, Reward
@@ -77,6 +78,12 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
         else None
     )
     of_caps = [cap.counter for some in caps.values() for cap in some if cap.counter]
+    exchanges = {
+        one.id: ExchangeRate(
+            one.id, of_currency[one.source], one.take, of_currency[one.target], one.give
+        )
+        for one in document.exchanges
+    }
     rewards = tuple(_reward(one, numbers) for one in document.rewards)
     of_limits = [one.per_member.counter for one in rewards if one.per_member]
     lexicon = Lexicon(declared, numbers.tiers, document.segments)
@@ -92,11 +99,13 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
         ),
         earn=tuple(_rule(rule, numbers, words, campaigns, caps[rule.id]) for rule in document.earn),
         rewards=rewards,
-        exchanges=tuple(
-            ExchangeRate(
-                one.id, of_currency[one.source], one.take, of_currency[one.target], one.give
+        exchanges=tuple(exchanges.values()),
+        conversions=tuple(
+            Conversion(
+                exchanges[one.exchange],
+                frozenset((int(day[:2]), int(day[3:])) for day in one.days),
             )
-            for one in document.exchanges
+            for one in document.conversions
         ),
         numbers=numbers,
         counters=(*declared.values(), *([purchases] if purchases else []), *of_caps, *of_limits),
@@ -122,6 +131,7 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
             name: {key: _TYPES[kind] for key, kind in one.properties.items()}
             for name, one in document.activities.items()
         },
+        not_renewing=frozenset(name for name, one in document.activities.items() if not one.renews),
         discounts=tuple(_discount(one, words, campaigns, declared) for one in document.discounts),
         access=tuple(_access(one, words) for one in document.access),
         codes={
@@ -173,8 +183,9 @@ def conditions_of(document: ProgramDocument) -> list[tuple[str, ConditionDocumen
 
 
 def asks_which_purchase(document: ProgramDocument) -> bool:
-    """Whether any rule must know which of a member's orders it is."""
-    return any(_asks_nth(one) for _, one in conditions_of(document))
+    """Whether any rule must know which of a member's orders it is, or when the last one was."""
+    on_days = any(isinstance(one, OnOccasionDocument) for one in document.earn)
+    return on_days or any(_asks_nth(one) for _, one in conditions_of(document))
 
 
 def _asks_nth(one: ConditionDocument) -> bool:

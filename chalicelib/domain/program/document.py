@@ -28,6 +28,7 @@ from chalicelib.domain.rewards.voucher import Code, PublicCodeDocument
 from chalicelib.domain.segments import SegmentDocument
 from chalicelib.domain.texts import Language, Plain
 from chalicelib.domain.tiers.documents import TiersDocument
+from chalicelib.kernel.patterns import whole
 from chalicelib.kernel.validation import place_and_reason
 
 
@@ -69,6 +70,16 @@ class ExchangeDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     give: Count
 
 
+class ConversionDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All that can be exchanged is, by itself, on these days of every year (`02-10`)."""
+
+    exchange: Identifier
+    days: Annotated[
+        tuple[Annotated[str, msgspec.Meta(pattern=whole(r"[0-9]{2}-[0-9]{2}"))], ...],
+        msgspec.Meta(min_length=1, max_length=12),
+    ]
+
+
 class EndDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The program ends: after these days nothing is earned, and then nothing is redeemed."""
 
@@ -77,11 +88,15 @@ class EndDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ActivityDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A type of activity, and what each of its kind says."""
+    """A type of activity, and what each of its kind says.
+
+    Where points live by activity, one that `renews` starts their time anew.
+    """
 
     properties: Annotated[
         dict[Identifier, Literal["number", "text", "truth"]], msgspec.Meta(max_length=20)
     ] = {}
+    renews: bool = True
 
 
 class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,6 +111,7 @@ class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     earn: Annotated[list[EarnDocument], msgspec.Meta(max_length=500)] = []
     rewards: Annotated[list[AnyReward], msgspec.Meta(max_length=500)] = []
     exchanges: Annotated[list[ExchangeDocument], msgspec.Meta(max_length=56)] = []
+    conversions: Annotated[list[ConversionDocument], msgspec.Meta(max_length=20)] = []
     look: Identifier = "classic"
     language: Language = "en"
     activities: Annotated[dict[Identifier, ActivityDocument], msgspec.Meta(max_length=100)] = {}

@@ -15,11 +15,12 @@ from chalicelib.domain.counting.counter import Counter
 from chalicelib.domain.earning.campaigns import Campaign
 from chalicelib.domain.earning.evaluation import Evaluation
 from chalicelib.domain.earning.multiplying import Multiplier
+from chalicelib.domain.earning.on_occasion import OnDay
 from chalicelib.domain.earning.rule import EarnRule, Pays
 from chalicelib.domain.earning.weighing import Cause
 from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.ledger.account import Clawback
-from chalicelib.domain.orders import Order
+from chalicelib.domain.occasions import Day, Occasion
 from chalicelib.domain.pricing.access import Access
 from chalicelib.domain.pricing.discount import Discount
 from chalicelib.domain.program.expiry import Expiry
@@ -67,6 +68,14 @@ class ExchangeRate:
 
 
 @dataclass(frozen=True)
+class Conversion:
+    """An exchange of all there is, by itself, on days of every year (month, day)."""
+
+    rate: ExchangeRate
+    days: frozenset[tuple[int, int]]
+
+
+@dataclass(frozen=True)
 class Program:
     """One version of one program."""
 
@@ -91,23 +100,54 @@ class Program:
     groups: Mapping[str, Pays] = field(default_factory=dict)
     evaluation: Evaluation = field(default_factory=Evaluation)
     activities: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)
+    not_renewing: frozenset[str] = frozenset()  # activities that keep no points alive
     discounts: tuple[Discount, ...] = ()
     access: tuple[Access, ...] = ()
     codes: Mapping[str, PublicCode] = field(default_factory=dict)
+    conversions: tuple[Conversion, ...] = ()
     last_day_to_earn: date | None = None
     last_day_to_redeem: date | None = None
 
     def rules_about(self, cause: Cause) -> tuple[EarnRule, ...]:
         """The rules that may weigh it."""
-        return self._of_orders if isinstance(cause, Order) else self._of_activities
+        return self._rules_about.get(type(cause), ())
 
     @cached_property
-    def _of_orders(self) -> tuple[EarnRule, ...]:
-        return tuple(rule for rule in self.earn if rule.weighing.of_orders)
+    def _rules_about(self) -> dict[type, tuple[EarnRule, ...]]:
+        kinds = {rule.weighing.about for rule in self.earn}
+        return {
+            kind: tuple(rule for rule in self.earn if rule.weighing.about is kind) for kind in kinds
+        }
+
+    @property
+    def rules_on_days(self) -> tuple[EarnRule, ...]:
+        """The rules about days of the member's."""
+        return self._rules_about.get(Occasion, ())
 
     @cached_property
-    def _of_activities(self) -> tuple[EarnRule, ...]:
-        return tuple(rule for rule in self.earn if not rule.weighing.of_orders)
+    def has_calendar(self) -> bool:
+        """Whether time alone brings anything but expiry."""
+        return bool(self.conversions) or any(
+            one.weighing.day is not Day.BIRTHDAY
+            for one in self.rules_on_days
+            if isinstance(one.weighing, OnDay)
+        )
+
+    @cached_property
+    def has_birthdays(self) -> bool:
+        """Whether any rule is about birthdays."""
+        days = [one.weighing for one in self.rules_on_days]
+        return any(isinstance(one, OnDay) and one.day is Day.BIRTHDAY for one in days)
+
+    @cached_property
+    def pauses(self) -> tuple[int, ...]:
+        """After how many days without an order something is given."""
+        days = [one.weighing for one in self.rules_on_days]
+        return tuple(
+            one.nth
+            for one in days
+            if isinstance(one, OnDay) and one.day is Day.INACTIVITY and one.nth is not None
+        )
 
     def multipliers_of(self, rule: EarnRule) -> tuple[Multiplier, ...]:
         """Those that may multiply what a rule gives."""
@@ -192,6 +232,9 @@ class Versions(Protocol):
 
     def at(self, occurred_at: Instant) -> Program:
         """The one that decides what occurred then."""
+
+    def newest(self) -> Program:
+        """The last that was published."""
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,14 @@ import msgspec
 from chalicelib.domain.conditions.documents import Day
 from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.kernel.clock import Instant
+from chalicelib.kernel.patterns import whole
 
 UNUSABLE = {
     "used": Refusal("voucher_used", "the voucher was used"),
     "expired": Refusal("voucher_expired", "the voucher expired"),
     "cancelled": Refusal("voucher_cancelled", "the voucher was cancelled"),
 }
-Code = Annotated[str, msgspec.Meta(pattern=r"\A[A-Z0-9][A-Z0-9-]{2,39}\Z")]
+Code = Annotated[str, msgspec.Meta(pattern=whole(r"[A-Z0-9][A-Z0-9-]{2,39}"))]
 
 
 class VoucherDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
