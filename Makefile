@@ -19,7 +19,7 @@ help:
 		"make soak     the seeded simulation, longer  [SEEDS=1000] [FROM=1]" \
 		"make check    linters, types and structure" \
 		"make bench    measurements" \
-		"make openapi  docs/openapi.json, from the routes" \
+		"make openapi  docs/openapi.json and docs/program_reference.md, from the code" \
 		"make package  what is deployed, into build/  [STAGE=prod]" \
 		"make deploy   to AWS  STAGE=prod BUCKET=my-deployments [PARAMETERS='AlarmEmail=me@shop.example']"
 
@@ -58,6 +58,7 @@ bench: setup
 
 openapi: setup
 	@$(BIN)/python -m infra.openapi
+	@$(BIN)/python -m infra.program_reference
 
 package: setup
 	@$(BIN)/python -m infra.package --stage $(STAGE)

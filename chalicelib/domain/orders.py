@@ -71,6 +71,27 @@ class Order:
         return tuple(price - share for price, share in zip(prices, shares, strict=True))
 
     @cached_property
+    def places(self) -> dict[str, dict[str, tuple[int, ...]]]:
+        """At which places the lines stand that carry a name: by SKU, category and label."""
+        found: dict[str, dict[str, tuple[int, ...]]] = {"skus": {}, "categories": {}, "labels": {}}
+        for at, line in enumerate(self.lines):
+            names = {"skus": (line.sku,), "categories": line.categories, "labels": line.labels}
+            for kind, carried in names.items():
+                for name in carried:
+                    if name is not None:
+                        found[kind][name] = (*found[kind].get(name, ()), at)
+        return found
+
+    @cached_property
+    def derived(self) -> dict[object, tuple[int, ...]]:
+        """What rules have worked out of the order already: many ask for the same."""
+        return {}
+
+    @cached_property
+    def quantities(self) -> tuple[int, ...]:
+        return tuple(line.quantity for line in self.lines)
+
+    @cached_property
     def full_prices(self) -> tuple[int, ...]:
         """What each line costs before every discount."""
         return tuple(line.unit_price * line.quantity for line in self.lines)

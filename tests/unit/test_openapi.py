@@ -8,6 +8,7 @@ from openapi_spec_validator import validate
 
 from app import app
 from chalicelib.api.openapi import document
+from infra import program_reference
 from infra.openapi import FILE, text
 from tests.fakes.shop import Shop
 
@@ -35,6 +36,10 @@ def test_every_reference_leads_somewhere_and_every_operation_is_told() -> None:
     operations = [one["operationId"] for methods in made["paths"].values() for one in
                   methods.values()]  # fmt: skip
     assert len(operations) == len(set(operations))
+
+
+def test_the_reference_of_programs_is_what_the_code_says() -> None:
+    assert program_reference.FILE.read_text() == program_reference.text(), "run `make openapi`"
 
 
 def test_the_committed_copy_is_what_the_routes_say() -> None:

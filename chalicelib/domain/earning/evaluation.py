@@ -112,16 +112,15 @@ def _one(
     remainders: Mapping[int, int] | None,
     applying: dict[int, bool],
 ) -> Earning:
-    none = Earning(rule, 0, 0)
-    weights = rule.weigh(situation.cause)
-    weight = sum(weights)
-    if not weight:
-        return replace(none, why_not=NOTHING_COUNTS)
     reason = (rule.campaign and rule.campaign.why_not(situation)) or (
         rule.condition and rule.condition(situation)
     )
     if reason:
-        return replace(none, why_not=reason)
+        return Earning(rule, 0, 0, reason)
+    weights = rule.weigh(situation.cause)
+    weight = sum(weights)
+    if not weight:
+        return Earning(rule, 0, 0, NOTHING_COUNTS)
     multipliers = _applying(program, rule, situation, weights, applying)
     factors = tuple(one.number for one in multipliers)
     if rule.rate.carry_remainder:
@@ -159,7 +158,7 @@ def _applying(
             )
         if applying[one.number] and _touches(one, situation, weights):
             found.append(one)
-    return largest_of_groups(found)
+    return largest_of_groups(found) if len(found) > 1 else found
 
 
 def _touches(one: Multiplier, situation: Situation, weights: Sequence[int]) -> bool:

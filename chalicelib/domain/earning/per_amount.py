@@ -55,6 +55,25 @@ class Basis:
             gift_card_payments=document.gift_card_payments == "included",
         )
 
+    def amounts(self, order: Order) -> tuple[int, ...]:
+        """What counts of each line."""
+        known = order.derived.get(self)
+        if known is None:
+            prices = order.goods if self.discounts_deducted else order.full_prices
+            lines = zip(order.lines, prices, order.taxes, strict=True)
+            known = order.derived[self] = tuple(
+                self._with_tax_or_not(price, tax, order)
+                if self.gift_cards_bought or not line.gift_card
+                else 0
+                for line, price, tax in lines
+            )
+        return known
+
+    def _with_tax_or_not(self, price: int, tax: int, order: Order) -> int:
+        if self.tax == order.tax_included:
+            return price
+        return price + tax if self.tax else max(0, price - tax)
+
 
 @dataclass(frozen=True)
 class Money:
@@ -70,7 +89,7 @@ class Money:
 
     def weigh(self, cause: Cause) -> tuple[int, ...]:
         assert isinstance(cause, Order)  # noqa: S101 (it is of orders)
-        amounts = self._line_amounts(cause)
+        amounts = self.lines.choose(self.basis.amounts(cause), cause)
         shipping = cause.shipping if self.basis.shipping else 0
         weights = (*amounts, shipping)
         if self.basis.gift_card_payments:
@@ -80,19 +99,6 @@ class Money:
     def describe(self, give: int, per: int, weight: int, money: str) -> str:
         of = f"{format_amount(weight, money)} {money}"
         return f"{give} for each {format_amount(per, money)} of {of}"
-
-    def _line_amounts(self, order: Order) -> list[int]:
-        prices = order.goods if self.basis.discounts_deducted else order.full_prices
-        amounts = []
-        for line, price, tax in zip(order.lines, prices, order.taxes, strict=True):
-            counts = self.lines.hold(line) and (self.basis.gift_cards_bought or not line.gift_card)
-            amounts.append(self._with_tax_or_not(price, tax, order) if counts else 0)
-        return amounts
-
-    def _with_tax_or_not(self, price: int, tax: int, order: Order) -> int:
-        if self.basis.tax == order.tax_included:
-            return price
-        return price + tax if self.basis.tax else max(0, price - tax)
 
 
 def _less_gift_cards(weights: tuple[int, ...], order: Order) -> tuple[int, ...]:

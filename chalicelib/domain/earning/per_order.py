@@ -37,12 +37,10 @@ class Whole:
 
     def weigh(self, cause: Cause) -> tuple[int, ...]:
         assert isinstance(cause, Order)  # noqa: S101 (it is of orders)
-        chosen = [self.lines.hold(line) for line in cause.lines]
-        prices = [price if one else 0 for price, one in zip(cause.goods, chosen, strict=True)]
+        prices = self.lines.choose(cause.goods, cause)
         if any(prices):
             return (*prices, 0)
-        counts = (line.quantity for line in cause.lines)
-        return (*(count if one else 0 for count, one in zip(counts, chosen, strict=True)), 0)
+        return (*self.lines.choose(cause.quantities, cause), 0)
 
     def describe(self, give: int, per: int, weight: int, money: str) -> str:  # noqa: ARG002
         return f"{give} for the order"

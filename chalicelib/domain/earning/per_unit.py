@@ -27,7 +27,7 @@ class Units:
 
     def weigh(self, cause: Cause) -> tuple[int, ...]:
         assert isinstance(cause, Order)  # noqa: S101 (it is of orders)
-        return (*(line.quantity if self.lines.hold(line) else 0 for line in cause.lines), 0)
+        return (*self.lines.choose(cause.quantities, cause), 0)
 
     def describe(self, give: int, per: int, weight: int, money: str) -> str:  # noqa: ARG002
         each = "each" if per == 1 else f"each {per}"

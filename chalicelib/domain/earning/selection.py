@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from chalicelib.domain.earning.documents import SelectionDocument
-from chalicelib.domain.orders import OrderLine
+from chalicelib.domain.orders import Order, OrderLine
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,20 @@ class Selection:
             frozenset(document.categories or ()),
             frozenset(document.labels or ()),
         )
+
+    def places(self, order: Order) -> set[int]:
+        """Where the lines stand that are in it."""
+        found: set[int] = set()
+        for names, kind in (
+            (self.skus, "skus"),
+            (self.categories, "categories"),
+            (self.labels, "labels"),
+        ):
+            if names:
+                carried = order.places[kind]
+                for name in names & carried.keys():
+                    found.update(carried[name])
+        return found
 
     def holds(self, line: OrderLine) -> bool:
         return (
@@ -42,6 +56,23 @@ class Lines:
         return cls(
             Selection.of(include) if include else None, Selection.of(exclude) if exclude else None
         )
+
+    @property
+    def all(self) -> bool:
+        """Whether every line is chosen."""
+        return self.include is None and self.exclude is None
+
+    def choose(self, values: tuple[int, ...], order: Order) -> tuple[int, ...]:
+        """One value a line: 0 for a line that is not chosen."""
+        if self.all:
+            return values
+        chosen = range(len(values)) if self.include is None else self.include.places(order)
+        without = self.exclude.places(order) if self.exclude is not None else ()
+        weights = [0] * len(values)
+        for at in chosen:
+            if at not in without:
+                weights[at] = values[at]
+        return tuple(weights)
 
     def hold(self, line: OrderLine) -> bool:
         if self.include is not None and not self.include.holds(line):

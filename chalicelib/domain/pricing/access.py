@@ -23,7 +23,7 @@ MomentText = Annotated[
 ]
 
 
-class WindowDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class EarlyDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Since when those can buy of whom the condition holds; without one, all members."""
 
     since: MomentText
@@ -36,7 +36,7 @@ class AccessDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     id: Identifier
     include: SelectionDocument
     since: MomentText | None = None
-    early: Annotated[tuple[WindowDocument, ...], msgspec.Meta(min_length=1, max_length=10)]
+    early: Annotated[tuple[EarlyDocument, ...], msgspec.Meta(min_length=1, max_length=10)]
 
 
 @dataclass(frozen=True)
