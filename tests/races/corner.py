@@ -19,6 +19,8 @@ from tests.races.history import POINTS, Call, Outcome, mistakes
 
 WRITERS = 16
 STOCK = 5  # mugs
+BUDGET = 35  # points
+CODES = ("AAA-1", "AAA-2", "AAA-3", "AAA-4", "AAA-5", "AAA-6")
 PATIENCE = 30  # tries of one call before a till says that it starves
 PACE = 0.1  # of the time that Retry-After asks for
 
@@ -38,7 +40,8 @@ def at_once(work: Callable[[int], T], count: int = WRITERS) -> list[T]:
 
 
 def program() -> dict[str, Any]:
-    """One point a euro; stickers for 10 points, and five mugs for as much each."""
+    """One point a euro, ten more at the fair as long as its budget lasts; stickers for 10 points,
+    five mugs for as much each, and tickets with a code."""
     cost = {"currency": "points", "amount": 10}
     sticker = {"id": "sticker", "kind": "product", "name": "Sticker", "cost": cost}
     return {
@@ -46,8 +49,23 @@ def program() -> dict[str, Any]:
         "time_zone": "UTC",
         "money": "EUR",
         "currencies": {"points": {"label": "Points"}},
-        "earn": [{"id": "spend", "kind": "per_amount", "currency": "points", "per": 100}],
-        "rewards": [sticker, {**sticker, "id": "mug", "name": "Mug", "stock": STOCK}],
+        "earn": [
+            {"id": "spend", "kind": "per_amount", "currency": "points", "per": 100},
+            {
+                "id": "fair",
+                "kind": "per_order",
+                "currency": "points",
+                "give": 10,
+                "campaign": "fair",
+                "include": {"labels": ["fair"]},
+            },
+        ],
+        "campaigns": {"fair": {"budget": {"points": BUDGET}}},
+        "rewards": [
+            sticker,
+            {**sticker, "id": "mug", "name": "Mug", "stock": STOCK},
+            {**sticker, "id": "ticket", "name": "Ticket", "voucher": {"codes": "pool"}},
+        ],
     }
 
 
@@ -102,15 +120,16 @@ class Corner:
             assert self.adjust(member, points, "start").status == 201
         return member
 
-    def order(self, member: str, order_id: str, euros: int = 1) -> Reply:
+    def order(self, member: str, order_id: str, euros: int = 1, label: str | None = None) -> Reply:
         """A paid order."""
+        labels = [] if label is None else [label]
         body = {
             "source": "till",
             "id": order_id,
             "member_id": member,
             "currency": "EUR",
             "placed_at": self.placed_at,
-            "lines": [{"id": "1", "quantity": 1, "unit_price": euros * 100}],
+            "lines": [{"id": "1", "quantity": 1, "unit_price": euros * 100, "labels": labels}],
         }
         return self.write(member, f"till:{order_id}#paid", "/v1/orders", body)
 
