@@ -302,9 +302,9 @@ def read_account(call: Call, member_id: str) -> AccountView | Refusal:
     program = call.context.catalog.current(call.here.program)
     if program is None:
         return members.NO_PROGRAM
-    return account_view(
-        program, member_id, head.version, head.snapshot, moment or call.here.now, None
-    )
+    language = accounts.language_of(call.context, call.here, head.key.member_id, program)
+    now = moment or call.here.now
+    return account_view(program, member_id, head.version, head.snapshot, now, language)
 
 
 _TOLD_TO_ANYONE = {"invalid_request", "no_program"}

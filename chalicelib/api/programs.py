@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 from http import HTTPStatus
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from chalicelib.api.endpoints import (
     EVERYBODY_KNOWN,
@@ -19,6 +21,7 @@ from chalicelib.api.shapes import Moment, MomentText
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.program.document import ProgramDocument
 from chalicelib.domain.program.program import PublishedVersion
+from chalicelib.domain.program.warnings import warnings_of
 from chalicelib.domain.texts import text_in
 from chalicelib.kernel.clock import EARLIEST, from_datetime, to_rfc3339
 from chalicelib.services import programs
@@ -46,6 +49,26 @@ class ProgramView(msgspec.Struct, frozen=True):
     mode: str
     published_at: MomentText
     document: ProgramDocument
+
+
+class WarningView(msgspec.Struct, frozen=True):
+    """What the owner may regret, and where it stands."""
+
+    field: str
+    reason: str
+    line: int | None
+
+
+class PublishedView(ProgramView, frozen=True):
+    """A version that was published, and what its owner may regret."""
+
+    warnings: list[WarningView]
+
+
+class LanguageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """In which language texts shall be, where the program has it."""
+
+    language: Annotated[str, Meta(max_length=35)] | None = None
 
 
 class PublicCurrency(msgspec.Struct, frozen=True):
@@ -100,7 +123,7 @@ class TestClockView(msgspec.Struct, frozen=True):
     body=bytes,
     body_types=(JSON, *YAML_TYPES),
     body_schema=ProgramDocument,
-    answer=ProgramView,
+    answer=PublishedView,
     status=HTTPStatus.CREATED,
     audited=True,
 )
@@ -109,7 +132,8 @@ def publish(call: Call) -> Answer | Refusal:
 
     YAML or JSON. In a test program it is in force at once, in a live one ten seconds later, when
     every process knows of it. Whatever is wrong with it is listed in full, each mistake with its
-    path, line and reason. The document that is in force already is not published again.
+    path, line and reason. The document that is in force already is not published again. What the
+    owner may regret is told in `warnings`, and published all the same.
     """
     from chalicelib.adapters.documents import Unreadable, read_document
 
@@ -124,7 +148,13 @@ def publish(call: Call) -> Answer | Refusal:
         return replace(outcome, errors=tuple(errors))
     number = outcome.version.version
     told = Told(None, {"version": number - 1}, {"version": number})
-    return Answer(_view(call, outcome.version), replayed=outcome.replayed, told=told)
+    view = _view(call, outcome.version)
+    warnings = [
+        WarningView(one.field, one.reason, document.line_of(one.field))
+        for one in warnings_of(view.document)
+    ]
+    published = PublishedView(**msgspec.structs.asdict(view), warnings=warnings)
+    return Answer(published, replayed=outcome.replayed, told=told)
 
 
 @resource.endpoint("GET", "/v1/programs", callers=SHOP, query=PageQuery, answer=VersionsView)
@@ -142,21 +172,31 @@ def list_versions(call: Call) -> VersionsView | Refusal:
     return VersionsView(views, cursor_to(call, "versions", following))
 
 
-@resource.endpoint("GET", "/v1/programs/current", callers=EVERYBODY_KNOWN, answer=PublicProgramView)
+@resource.endpoint(
+    "GET",
+    "/v1/programs/current",
+    callers=EVERYBODY_KNOWN,
+    query=LanguageQuery,
+    answer=PublicProgramView,
+)
 def read_current(call: Call) -> PublicProgramView | Refusal:
     """Read what may be shown of the program: its names, currencies and rewards."""
     program = call.context.catalog.current(call.here.program)
     if program is None:
         return programs.NOT_FOUND
     names = program.currency_names
+    language = program.language_for(call.query.language)
     return PublicProgramView(
         program.name,
         program.money,
-        {one.name: PublicCurrency(one.label, one.goal) for one in program.currencies},
+        {
+            one.name: PublicCurrency(text_in(one.label, language, program.language), one.goal)
+            for one in program.currencies
+        },
         [
             PublicReward(
                 one.id,
-                text_in(one.name, None, program.language),
+                text_in(one.name, language, program.language),
                 one.terms.kind,
                 names.get(one.currency),
                 one.cost,

@@ -40,8 +40,9 @@ class ExpiringView(msgspec.Struct, frozen=True):
 
 
 class AccountBalanceView(BalanceView, frozen=True):
-    """One currency of an account, and what of it will be gone when."""
+    """One currency of an account, its name for the member, and what of it will be gone when."""
 
+    label: str
     expiring: list[ExpiringView]
 
 
@@ -226,14 +227,19 @@ def account_view(
     version: int,
     snapshot: Snapshot,
     now: Instant,
-    locale: str | None,
+    language: str,
 ) -> AccountView:
     """An account in the names of the newest version of the program."""
     today = local_date(now, program.zone)
     numbers = program.numbers.currencies
+    labels = {
+        one.name: text_in(one.label, language, program.language) for one in program.currencies
+    }
     balances = {
         name: AccountBalanceView(
-            **msgspec.structs.asdict(view), expiring=_expiring(program, snapshot, numbers[name])
+            **msgspec.structs.asdict(view),
+            label=labels.get(name, name),
+            expiring=_expiring(program, snapshot, numbers[name]),
         )
         for name, view in balances_view(program, program, snapshot).items()
     }
@@ -248,13 +254,11 @@ def account_view(
         for counter in program.counters
         if counter.declared
     }
-    tier = _tier_view(program, snapshot, today, locale)
+    tier = _tier_view(program, snapshot, today, language)
     return AccountView(member_id, version, standing, balances, stamps, tier, counters)
 
 
-def _tier_view(
-    program: Program, snapshot: Snapshot, today: date, locale: str | None
-) -> TierView | None:
+def _tier_view(program: Program, snapshot: Snapshot, today: date, language: str) -> TierView | None:
     tiers = program.tiers
     if tiers is None:
         return None
@@ -264,14 +268,14 @@ def _tier_view(
     until = snapshot.held.ends
     return TierView(
         id=tier.id if tier else None,
-        label=text_in(tier.label, locale, program.language) if tier else None,
+        label=text_in(tier.label, language, program.language) if tier else None,
         until=_moment(program, until) if until else None,
         benefits=list(tier.benefits) if tier else [],
         next=None
         if following is None
         else NextTierView(
             following.id,
-            text_in(following.label, locale, program.language),
+            text_in(following.label, language, program.language),
             {
                 counter.name: ProgressView(counter.value(snapshot.tallies, day), needed)
                 for counter, needed in following.needs

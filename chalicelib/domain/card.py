@@ -10,8 +10,9 @@ from chalicelib.domain.ledger.account import balance_of
 from chalicelib.domain.ledger.entries import Snapshot
 from chalicelib.domain.members.member import Member
 from chalicelib.domain.program.program import Program
+from chalicelib.domain.texts import text_in
 from chalicelib.kernel.canonical import fingerprint
-from chalicelib.kernel.clock import Instant
+from chalicelib.kernel.clock import Instant, local_date
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class Card:
     member_name: str | None
     balances: tuple[CardBalance, ...]
     voided: bool = False
+    tier: str | None = None  # as members read it
+    tier_progress: str | None = None  # how far it is to the next: `450 / 500`
 
     @property
     def serial(self) -> str:
@@ -55,7 +58,11 @@ class Card:
     @property
     def digest(self) -> bytes:
         """16 bytes that differ when the card does."""
-        return fingerprint(asdict(self))
+        fields = asdict(self)
+        for name in ("tier", "tier_progress"):  # a card without them is what it ever was
+            if fields[name] is None:
+                del fields[name]
+        return fingerprint(fields)
 
     @property
     def values(self) -> dict[str, str | int]:
@@ -64,7 +71,8 @@ class Card:
         `{points}` is the amount of the currency `points`, `{points.label}` its label and
         `{stamps.progress}` a currency with a goal as `7 / 8`. A look for any program asks for the
         `{first}` and the `{second}` currency instead; `.shown` is the progress where there is a
-        goal, and otherwise the amount. What the card does not have is absent, and a look leaves
+        goal, and otherwise the amount. `{tier}` is the tier, `{tier.progress}` how far it is to the
+        next as `450 / 500`. What the card does not have is absent, and a look leaves
         out the field that asks for it.
         """
         values: dict[str, str | int] = {
@@ -74,6 +82,10 @@ class Card:
         }
         if self.member_name:
             values["member_name"] = self.member_name
+        if self.tier:
+            values["tier"] = self.tier
+        if self.tier_progress:
+            values["tier.progress"] = self.tier_progress
         for balance in self.balances:
             values |= balance.values(balance.currency)
         for place, balance in zip(("first", "second"), self.balances, strict=False):
@@ -94,19 +106,41 @@ class IssuedPass:
     google: bool = False  # whether the member has asked for it in Google Wallet
 
 
-def card_of(program: Program, member: Member, snapshot: Snapshot) -> Card:
-    """The card of a member as the newest version of the program shows it."""
+def card_of(program: Program, member: Member, snapshot: Snapshot, now: Instant) -> Card:
+    """The card of a member as the newest version of the program shows it, in his language."""
+    locale = member.profile.locale
+    language = program.language_for(locale)
+    tier, progress = _tier(program, snapshot, local_date(now, program.zone).toordinal(), language)
     balances = []
     for currency in program.currencies:
         balance = balance_of(snapshot, currency.number)
         amount = balance.available - balance.debt
-        balances.append(CardBalance(currency.name, currency.label, amount, currency.goal))
+        label = text_in(currency.label, language, program.language)
+        balances.append(CardBalance(currency.name, label, amount, currency.goal))
     return Card(
         program_id=member.program_id,
         program_name=program.name,
         member_id=member.id,
         look=program.look,
-        language=program.language,
+        language=language,
         member_name=member.profile.display_name,
         balances=tuple(balances),
+        tier=tier,
+        tier_progress=progress,
     )
+
+
+def _tier(
+    program: Program, snapshot: Snapshot, today: int, language: str
+) -> tuple[str | None, str | None]:
+    """The tier, and how far the first counter of the next one is."""
+    tiers = program.tiers
+    if tiers is None:
+        return None, None
+    tier = tiers.tier(snapshot.held, today)
+    following = tiers.above(tier)
+    progress = None
+    if following is not None:
+        counter, needed = following.needs[0]
+        progress = f"{counter.value(snapshot.tallies, today)} / {needed}"
+    return text_in(tier.label, language, program.language) if tier else None, progress

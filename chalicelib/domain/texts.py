@@ -8,6 +8,8 @@ from chalicelib.kernel.patterns import whole
 
 Language = Annotated[str, msgspec.Meta(pattern=whole(r"[a-z]{2}(-[A-Z]{2})?"))]
 Plain = Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
+Short = Annotated[str, msgspec.Meta(min_length=1, max_length=20)]
+Label = Short | Annotated[dict[Language, Short], msgspec.Meta(min_length=1, max_length=40)]
 Text = Plain | Annotated[dict[Language, Plain], msgspec.Meta(min_length=1, max_length=40)]
 
 

@@ -19,6 +19,7 @@ from chalicelib.domain.ledger.entries import (
 )
 from chalicelib.domain.ledger.time import settle
 from chalicelib.domain.ports import Ledger
+from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import Instant
 from chalicelib.services.appending import NOT_FOUND, strong_head
 from chalicelib.services.context import Context, Here
@@ -86,6 +87,14 @@ def account(
         error = FieldError("at", "lies in the future")
         return Refusal("invalid_request", error.reason, (error,))
     return _as_of(context, here, head, at)
+
+
+def language_of(context: Context, here: Here, member_id: str, program: Program) -> str:
+    """In which language the member reads; his profile is read where there are several."""
+    if len(program.languages) == 1:
+        return program.language
+    member = context.store.members.get(here.program_id, member_id)
+    return program.language_for(member.profile.locale if member else None)
 
 
 def entries(

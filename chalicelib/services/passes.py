@@ -87,7 +87,7 @@ def read_card(context: Context, key: PassKey) -> Card | Refusal:
     if isinstance(head, Refusal):
         return head
     program = context.catalog.current(here.program)
-    return card_of(program, member, head.snapshot) if program else NO_PROGRAM
+    return card_of(program, member, head.snapshot, here.now) if program else NO_PROGRAM
 
 
 def issue(context: Context, key: PassKey, card: Card, *, google: bool = False) -> IssuedPass:

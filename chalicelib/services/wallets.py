@@ -57,11 +57,11 @@ def _empty(context: Context, wallets: Wallets, key: PassKey) -> None:
     was = context.store.passes.issued(key.program_id, key.member_id)
     here = enter(context, key.program_id)
     program = context.catalog.current(here.program) if here else None
-    if was is None or program is None:
+    if was is None or here is None or program is None:
         return
     if wallets.google is not None and was.google:
         nobody = Member(key.program_id, key.member_id, Profile(), (), 0)
-        wallets.google.put(replace(card_of(program, nobody, Snapshot(0)), voided=True))
+        wallets.google.put(replace(card_of(program, nobody, Snapshot(0), here.now), voided=True))
     context.store.passes.forget(key.program_id, key.member_id)
 
 

@@ -185,6 +185,9 @@ exchanges[0].take = 0 | >= 1
 conversions[0].exchange = nothing | nothing is not one of the exchanges
 conversions[0].days = ["02-29"] | no day of every year
 ends.last_day_to_redeem = "2027-01-01" | lies before last_day_to_earn
+languages = [de]; currencies.points.label = {en: Points} | has no text in de
+languages = [de]; rewards[0].name = {de: Becher} | has no text in en
+languages = [deutsch] | regex
 counters.a = {of: units, window: LONG}; counters.b = {of: orders, window: LONG} | than 4096
 """.replace("LONG", "{rolling_days: 400}")
     .strip()

@@ -28,6 +28,7 @@ class Tallies:
 
     Packed they are one list of numbers: for each counter its number and a count, then so many
     triples of the start (counted from the one before), the distance to the last day, the amount.
+    Where every bucket is a single day the count is below zero and the distances are left out.
     """
 
     __slots__ = ("_tallies",)
@@ -57,10 +58,14 @@ class Tallies:
             by_counter.setdefault(one.counter, []).append(one)
         numbers: list[int] = []
         for counter, tallies in by_counter.items():
-            numbers += (counter, len(tallies))
+            single_days = all(one.last == one.start for one in tallies)
+            numbers += (counter, -len(tallies) if single_days else len(tallies))
             day = 0
             for one in tallies:
-                numbers += (one.start - day, one.last - one.start, one.amount)
+                numbers += (
+                    (one.start - day,) if single_days else (one.start - day, one.last - one.start)
+                )
+                numbers.append(one.amount)
                 day = one.start
         return numbers
 
@@ -73,11 +78,12 @@ class Tallies:
             counter, count = stored[at : at + 2]
             at += 2
             day = 0
-            for _ in range(count):
-                distance, lasted, amount = stored[at : at + 3]
-                at += 3
+            size = 2 if count < 0 else 3
+            for _ in range(abs(count)):
+                distance, *lasted, amount = stored[at : at + size]
+                at += size
                 day += distance
-                tallies.append(Tally(counter, day, day + lasted, amount))
+                tallies.append(Tally(counter, day, day + sum(lasted), amount))
         return cls(tallies)
 
 

@@ -30,6 +30,7 @@ from chalicelib.domain.rewards.event import EventDocument
 from chalicelib.domain.rewards.gift import GiftDocument
 from chalicelib.domain.rewards.kinds import AnyReward
 from chalicelib.domain.segments import RangeDocument, SegmentDocument
+from chalicelib.domain.texts import Text
 from chalicelib.domain.tiers.documents import LevelDocument
 from chalicelib.kernel.clock import from_rfc3339
 from chalicelib.kernel.money import is_currency
@@ -45,7 +46,7 @@ def check(document: ProgramDocument) -> list[FieldError]:
     found += [*_check_campaigns(document), *_check_counters(document), *_check_tiers(document)]
     found += [*_check_segments(document), *_check_conditions(document)]
     found += [*_check_discounts(document), *_check_access(document)]
-    found += _check_conversions(document)
+    found += [*_check_conversions(document), *_check_texts(document)]
     return found + list(_check_exchanges(document))
 
 
@@ -59,6 +60,22 @@ def _check_basics(document: ProgramDocument) -> Iterator[FieldError]:
     if document.ends:
         earn, redeem = document.ends.last_day_to_earn, document.ends.last_day_to_redeem
         yield from _check_days("ends", (("last_day_to_earn", earn), ("last_day_to_redeem", redeem)))
+
+
+def _check_texts(document: ProgramDocument) -> Iterator[FieldError]:
+    """A text that is in several languages is in all that the program declares."""
+    texts: list[tuple[str, Text]] = [
+        (f"currencies.{name}.label", one.label) for name, one in document.currencies.items()
+    ]
+    texts += [(f"rewards[{at}].name", one.name) for at, one in enumerate(document.rewards)]
+    levels = document.tiers.levels if document.tiers else ()
+    texts += [(f"tiers.levels[{at}].label", one.label) for at, one in enumerate(levels)]
+    for at, text in texts:
+        if isinstance(text, str):
+            continue
+        for language in dict.fromkeys((document.language, *document.languages)):
+            if language not in text:
+                yield FieldError(at, f"has no text in {language}")
 
 
 def _check_currencies(document: ProgramDocument) -> Iterator[FieldError]:

@@ -94,6 +94,7 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
         money=document.money,
         look=document.look,
         language=document.language,
+        languages=(document.language, *document.languages),
         currencies=tuple(
             _currency(name, one, numbers) for name, one in document.currencies.items()
         ),

@@ -26,7 +26,7 @@ from chalicelib.domain.pricing.kinds import AnyDiscount
 from chalicelib.domain.rewards.kinds import AnyReward
 from chalicelib.domain.rewards.voucher import Code, PublicCodeDocument
 from chalicelib.domain.segments import SegmentDocument
-from chalicelib.domain.texts import Language, Plain
+from chalicelib.domain.texts import Label, Language, Plain
 from chalicelib.domain.tiers.documents import TiersDocument
 from chalicelib.kernel.patterns import whole
 from chalicelib.kernel.validation import place_and_reason
@@ -54,7 +54,7 @@ class CurrencyDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     not be spent yet.
     """
 
-    label: Annotated[str, msgspec.Meta(min_length=1, max_length=20)]
+    label: Label
     goal: Annotated[int, msgspec.Meta(ge=1, le=50)] | None = None
     expires: ExpiryDocument | None = None
     clawback: Literal["debt", "clamp", "only_pending"] = "debt"
@@ -80,6 +80,18 @@ class ConversionDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     ]
 
 
+class WarningsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the owner wants to be told of when a version is published; nothing of it is refused.
+
+    Discounts of `discount_percent_from` and more, and below `discount_percent_below`; and orders
+    that cost more than the `margin_percent` of the shop.
+    """
+
+    discount_percent_from: Annotated[int, msgspec.Meta(ge=1, le=100)] = 50
+    discount_percent_below: Annotated[int, msgspec.Meta(ge=0, le=100)] = 2
+    margin_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] | None = None
+
+
 class EndDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The program ends: after these days nothing is earned, and then nothing is redeemed."""
 
@@ -100,7 +112,11 @@ class ActivityDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A whole program."""
+    """A whole program.
+
+    Texts that members read are one text in its `language`, or a mapping of languages to texts that
+    has one for each of its `languages`.
+    """
 
     name: Plain
     time_zone: str
@@ -114,6 +130,7 @@ class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     conversions: Annotated[list[ConversionDocument], msgspec.Meta(max_length=20)] = []
     look: Identifier = "classic"
     language: Language = "en"
+    languages: Annotated[tuple[Language, ...], msgspec.Meta(max_length=40)] = ()
     activities: Annotated[dict[Identifier, ActivityDocument], msgspec.Meta(max_length=100)] = {}
     counters: Annotated[dict[Identifier, CounterDocument], msgspec.Meta(max_length=40)] = {}
     tiers: TiersDocument | None = None
@@ -126,6 +143,7 @@ class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     groups: Annotated[dict[Identifier, GroupDocument], msgspec.Meta(max_length=100)] = {}
     evaluation: EvaluationDocument = EvaluationDocument()
     ends: EndDocument | None = None
+    warnings: WarningsDocument = WarningsDocument()
 
 
 def parse(document: Any) -> ProgramDocument | list[FieldError]:

@@ -28,6 +28,7 @@ from chalicelib.domain.program.numbers import Numbers
 from chalicelib.domain.rewards.reward import Reward
 from chalicelib.domain.rewards.voucher import PublicCode
 from chalicelib.domain.segments import Segment
+from chalicelib.domain.texts import Text
 from chalicelib.domain.tiers.tiers import Held, Tiers
 from chalicelib.kernel.clock import Instant, local_date
 
@@ -45,7 +46,7 @@ class Currency:
 
     name: str
     number: int
-    label: str
+    label: Text
     goal: int | None
     expiry: Expiry | None
     clawback: Clawback
@@ -84,7 +85,8 @@ class Program:
     zone: ZoneInfo
     money: str  # the ISO 4217 code of its orders
     look: str
-    language: str
+    language: str  # of texts that are in one language, and where a member's is not offered
+    languages: tuple[str, ...]
     currencies: tuple[Currency, ...]
     earn: tuple[EarnRule, ...]
     rewards: tuple[Reward, ...]
@@ -183,6 +185,14 @@ class Program:
         """Of somebody who is not a member yet: he would have the tier that everybody has."""
         lowest = self.tiers.tier(Held(), 1) if self.tiers else None
         return Known(lowest.number if lowest else 0)
+
+    def language_for(self, locale: str | None) -> str:
+        """The language in which a member reads: his own, where the program has it."""
+        wanted = (locale or "").replace("_", "-")
+        for one in (wanted, wanted.partition("-")[0]):
+            if one in self.languages:
+                return one
+        return self.language
 
     def earns_on(self, occurred_at: Instant) -> bool:
         """Whether what happened then still earns."""
