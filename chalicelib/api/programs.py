@@ -20,10 +20,10 @@ from chalicelib.api.paging import PageQuery, cursor_to, place_of
 from chalicelib.api.shapes import Moment, MomentText
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.program.document import ProgramDocument
-from chalicelib.domain.program.program import PublishedVersion
+from chalicelib.domain.program.program import PublishedVersion, current_terms
 from chalicelib.domain.program.warnings import warnings_of
 from chalicelib.domain.texts import text_in
-from chalicelib.kernel.clock import EARLIEST, from_datetime, to_rfc3339
+from chalicelib.kernel.clock import EARLIEST, from_datetime, local_date, to_rfc3339
 from chalicelib.services import programs
 from chalicelib.services.context import Here
 from chalicelib.services.sweeps import sweep_test_program
@@ -89,12 +89,14 @@ class PublicReward(msgspec.Struct, frozen=True):
 
 
 class PublicProgramView(msgspec.Struct, frozen=True):
-    """What the shop's pages and apps may show of a program."""
+    """What the shop's pages and apps may show of a program, and the versions that are current."""
 
     name: str
     money: str
     currencies: dict[str, PublicCurrency]
     rewards: list[PublicReward]
+    terms_version: str | None
+    privacy_version: str | None
 
 
 class VersionsView(msgspec.Struct, frozen=True):
@@ -186,6 +188,7 @@ def read_current(call: Call) -> PublicProgramView | Refusal:
         return programs.NOT_FOUND
     names = program.currency_names
     language = program.language_for(call.query.language)
+    today = local_date(call.here.now, program.zone)
     return PublicProgramView(
         program.name,
         program.money,
@@ -203,6 +206,8 @@ def read_current(call: Call) -> PublicProgramView | Refusal:
             )
             for one in program.rewards
         ],
+        current_terms(program.terms, today),
+        current_terms(program.privacy, today),
     )
 
 

@@ -20,7 +20,7 @@ def text_in(text: Text, locale: str | None, language: str) -> str:
     """
     if isinstance(text, str):
         return text
-    wanted = (locale or "").replace("_", "-")
+    wanted = locale or ""
     for one in (wanted, wanted.partition("-")[0], language, language.partition("-")[0]):
         if one in text:
             return text[one]

@@ -20,6 +20,7 @@ from chalicelib.domain.members.member import (
     what_was_said,
     with_consents,
 )
+from chalicelib.domain.program.program import Program
 from chalicelib.kernel.canonical import fingerprint
 from chalicelib.kernel.keys import derived_id, mark
 from chalicelib.services.context import Context, Here
@@ -55,6 +56,9 @@ def enrol(
     program = context.catalog.in_force(here.program, here.now)
     if program is None:
         return NO_PROGRAM
+    unknown = check_terms(program, profile)
+    if unknown:
+        return Refusal("invalid_request", "there are no such terms", tuple(unknown))
     member_id = (
         context.ids.new("mem")
         if idempotency_key is None
@@ -144,6 +148,9 @@ def change(
         errors = check_identities(forms)
         if errors:
             return Refusal("invalid_request", "the member cannot be found by this", tuple(errors))
+        unknown = _unknown_terms(context, here, was.profile, profile)
+        if unknown:
+            return Refusal("invalid_request", "there are no such terms", tuple(unknown))
         claims = _claims(context, here.program_id, forms)
         member = replace(was, profile=profile, claims=claims, revision=was.revision + 1)
         said = what_was_said(was.profile, profile, here.now, source)
@@ -154,6 +161,30 @@ def change(
             error = FieldError(outcome.kind, "is that of another member")
             return Refusal("member_exists", "another member has this identity", (error,))
     raise Contended("the member was changed again and again")
+
+
+def check_terms(program: Program, profile: Profile) -> list[FieldError]:
+    """The accepted versions that the program does not have; it may say nothing of them at all."""
+    asked = (
+        ("terms_version", program.terms, profile.terms_version),
+        ("privacy_version", program.privacy, profile.privacy_version),
+    )
+    return [
+        FieldError(field, f"{version} is no version of the program's")
+        for field, known, version in asked
+        if known and version is not None and version not in [one.version for one in known]
+    ]
+
+
+def _unknown_terms(
+    context: Context, here: Here, was: Profile, profile: Profile
+) -> list[FieldError]:
+    """What is accepted anew and is not there; what was accepted once stays."""
+    program = context.catalog.in_force(here.program, here.now)
+    if program is None:
+        return []
+    before = {one.field for one in check_terms(program, was)}
+    return [one for one in check_terms(program, profile) if one.field not in before]
 
 
 def read(context: Context, here: Here, member_id: str) -> Member | Refusal:

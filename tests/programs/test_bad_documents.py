@@ -188,6 +188,9 @@ ends.last_day_to_redeem = "2027-01-01" | lies before last_day_to_earn
 languages = [de]; currencies.points.label = {en: Points} | has no text in de
 languages = [de]; rewards[0].name = {de: Becher} | has no text in en
 languages = [deutsch] | regex
+terms = [{version: a, since: "2027-01-01"}, {version: a, since: "2028-01-01"}] | is called a
+privacy = [{version: a, since: "2027-01-01"}, {version: b, since: "2027-01-01"}] | is not after
+terms = [{version: a, since: "2027-13-01"}] | is no day of the calendar
 counters.a = {of: units, window: LONG}; counters.b = {of: orders, window: LONG} | than 4096
 """.replace("LONG", "{rolling_days: 400}")
     .strip()

@@ -46,7 +46,6 @@ def texts(shop: Shop, **fields: Any) -> tuple[str, str]:
     [
         ("de", ("Punkte", "Gast")),
         ("de-AT", ("Punkte", "Gast")),
-        ("de_CH", ("Punkte", "Gast")),
         ("pt-BR", ("Pontos", "Visita")),
         ("pt-PT", ("Points", "Guest")),
         ("fr", ("Points", "Guest")),

@@ -154,6 +154,8 @@ def test_a_publishable_key_sees_what_may_be_shown(shop: Shop) -> None:
         "rewards": [
             {"id": "mug", "name": "Mug", "kind": "product", "currency": "points", "cost": 10}
         ],
+        "terms_version": None,
+        "privacy_version": None,
     }
     assert shown.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-origin" not in shop.call("GET", "/v1/programs").headers

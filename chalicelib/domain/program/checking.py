@@ -22,7 +22,7 @@ from chalicelib.domain.errors import FieldError
 from chalicelib.domain.pricing.discount import DiscountDocument, basis_points
 from chalicelib.domain.pricing.ladder import LadderDocument, least
 from chalicelib.domain.program.compiling import conditions_of, vocabulary
-from chalicelib.domain.program.document import ProgramDocument
+from chalicelib.domain.program.document import ProgramDocument, TermsDocument
 from chalicelib.domain.program.numbers import Numbers
 from chalicelib.domain.rewards.cash import CashDocument
 from chalicelib.domain.rewards.coupon import CouponDocument
@@ -47,6 +47,7 @@ def check(document: ProgramDocument) -> list[FieldError]:
     found += [*_check_segments(document), *_check_conditions(document)]
     found += [*_check_discounts(document), *_check_access(document)]
     found += [*_check_conversions(document), *_check_texts(document)]
+    found += [*_check_terms("terms", document.terms), *_check_terms("privacy", document.privacy)]
     return found + list(_check_exchanges(document))
 
 
@@ -76,6 +77,15 @@ def _check_texts(document: ProgramDocument) -> Iterator[FieldError]:
         for language in dict.fromkeys((document.language, *document.languages)):
             if language not in text:
                 yield FieldError(at, f"has no text in {language}")
+
+
+def _check_terms(at: str, texts: list[TermsDocument]) -> Iterator[FieldError]:
+    for index, one in enumerate(texts):
+        yield from _check_days(f"{at}[{index}]", (("since", one.since),))
+        if one.version in [other.version for other in texts[:index]]:
+            yield FieldError(f"{at}[{index}].version", f"another version is called {one.version}")
+        if index and one.since <= texts[index - 1].since:
+            yield FieldError(f"{at}[{index}].since", "is not after the version before it")
 
 
 def _check_currencies(document: ProgramDocument) -> Iterator[FieldError]:

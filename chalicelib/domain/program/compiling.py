@@ -33,7 +33,12 @@ from chalicelib.domain.ledger.account import Clawback
 from chalicelib.domain.pricing.access import Access, AccessDocument, Window
 from chalicelib.domain.pricing.discount import Discount
 from chalicelib.domain.pricing.kinds import AnyDiscount, terms_of
-from chalicelib.domain.program.document import CurrencyDocument, ExpiryDocument, ProgramDocument
+from chalicelib.domain.program.document import (
+    CurrencyDocument,
+    ExpiryDocument,
+    ProgramDocument,
+    TermsDocument,
+)
 from chalicelib.domain.program.expiry import EndOf, Expiry
 from chalicelib.domain.program.numbers import (
     PURCHASES,
@@ -43,7 +48,7 @@ from chalicelib.domain.program.numbers import (
     limit_name,
     rule_name,
 )
-from chalicelib.domain.program.program import Conversion, Currency, ExchangeRate, Program
+from chalicelib.domain.program.program import Accepted, Conversion, Currency, ExchangeRate, Program
 from chalicelib.domain.rewards.kinds import AnyReward
 from chalicelib.domain.rewards.kinds import terms_of as reward_terms_of
 from chalicelib.domain.rewards.reward import NO_CURRENCY, PerMember, Reward
@@ -141,6 +146,8 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
             )
             for code, one in document.codes.items()
         },
+        terms=_accepted(document.terms),
+        privacy=_accepted(document.privacy),
         last_day_to_earn=_day(document.ends.last_day_to_earn) if document.ends else None,
         last_day_to_redeem=_day(document.ends.last_day_to_redeem) if document.ends else None,
     )
@@ -350,6 +357,10 @@ def _reward(one: AnyReward, numbers: Numbers) -> Reward:
 
 def _numbered(names: Iterable[str] | None, numbers: dict[str, int]) -> frozenset[int] | None:
     return None if names is None else frozenset(numbers[name] for name in names)
+
+
+def _accepted(texts: Iterable[TermsDocument]) -> tuple[Accepted, ...]:
+    return tuple(Accepted(one.version, _day(one.since)) for one in texts)
 
 
 def _access(one: AccessDocument, words: Vocabulary) -> Access:

@@ -80,6 +80,13 @@ class ConversionDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     ]
 
 
+class TermsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A version of a text that members accept, and the first day on which it is the current one."""
+
+    version: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+    since: Day
+
+
 class WarningsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the owner wants to be told of when a version is published; nothing of it is refused.
 
@@ -144,6 +151,8 @@ class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     evaluation: EvaluationDocument = EvaluationDocument()
     ends: EndDocument | None = None
     warnings: WarningsDocument = WarningsDocument()
+    terms: Annotated[list[TermsDocument], msgspec.Meta(max_length=200)] = []
+    privacy: Annotated[list[TermsDocument], msgspec.Meta(max_length=200)] = []
 
 
 def parse(document: Any) -> ProgramDocument | list[FieldError]:

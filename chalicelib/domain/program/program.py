@@ -77,6 +77,14 @@ class Conversion:
 
 
 @dataclass(frozen=True)
+class Accepted:
+    """A version of the terms, or of the privacy notice, and its first day."""
+
+    version: str
+    since: date
+
+
+@dataclass(frozen=True)
 class Program:
     """One version of one program."""
 
@@ -107,6 +115,8 @@ class Program:
     access: tuple[Access, ...] = ()
     codes: Mapping[str, PublicCode] = field(default_factory=dict)
     conversions: tuple[Conversion, ...] = ()
+    terms: tuple[Accepted, ...] = ()  # the oldest first
+    privacy: tuple[Accepted, ...] = ()
     last_day_to_earn: date | None = None
     last_day_to_redeem: date | None = None
 
@@ -188,7 +198,7 @@ class Program:
 
     def language_for(self, locale: str | None) -> str:
         """The language in which a member reads: his own, where the program has it."""
-        wanted = (locale or "").replace("_", "-")
+        wanted = locale or ""
         for one in (wanted, wanted.partition("-")[0]):
             if one in self.languages:
                 return one
@@ -245,6 +255,11 @@ class Versions(Protocol):
 
     def newest(self) -> Program:
         """The last that was published."""
+
+
+def current_terms(versions: tuple[Accepted, ...], day: date) -> str | None:
+    """The version that is current on a day."""
+    return next((one.version for one in reversed(versions) if one.since <= day), None)
 
 
 @dataclass(frozen=True)
