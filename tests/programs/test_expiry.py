@@ -223,6 +223,7 @@ def test_a_refund_takes_pending_points_back_before_any_other(shop: Shop) -> None
     shop.order(ada, "1", goods(5000))
     shop.refund("1", "r", lines=[{"id": "1", "quantity": 1}])
     assert held(shop, ada) == {
+        "label": "Points",
         "available": 5,
         "pending": 0,
         "reserved": 0,

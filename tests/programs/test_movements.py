@@ -41,7 +41,7 @@ def corner() -> Shop:
 def held(shop: Shop, member: str) -> dict[str, int]:
     reply = shop.call("GET", f"/v1/members/{member}/account")
     balance = dict(reply.json["balances"]["points"])
-    balance.pop("expiring")
+    del balance["expiring"], balance["label"]
     return {name: amount for name, amount in balance.items() if amount}
 
 
