@@ -385,7 +385,7 @@ def gift_view(program: Program, rule: EarnRule, weight: int, factors: Sequence[i
     whole = weight if rule.rate.carry_remainder else weight // SCALE
     known = program.multipliers_by_number
     times = [known[number].describe() for number in factors if number in known]
-    return " ".join([rule.describe(whole, program.money), "with", *times])
+    return f"{rule.describe(whole, program.money)}, multiplied: {', '.join(times)}"
 
 
 def entry_view(program: Program, row: Row) -> EntryView:

@@ -5,14 +5,17 @@ whether a phone would see any difference: a push goes out only when the digest c
 """
 
 from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
 
 from chalicelib.domain.ledger.account import balance_of
-from chalicelib.domain.ledger.entries import Snapshot
+from chalicelib.domain.ledger.entries import NEVER, Snapshot
 from chalicelib.domain.members.member import Member
-from chalicelib.domain.program.program import Program
+from chalicelib.domain.program.program import Currency, Program
 from chalicelib.domain.texts import text_in
 from chalicelib.kernel.canonical import fingerprint
 from chalicelib.kernel.clock import Instant, local_date
+from chalicelib.kernel.formats import format_day, format_money, format_number
 
 
 @dataclass(frozen=True)
@@ -23,15 +26,24 @@ class CardBalance:
     label: str  # as members read it
     amount: int  # available, or minus the debt
     goal: int | None = None
+    text: str | None = None  # the amount as members read it, where it is money
+    expires: str | None = None  # what is gone next, and when, as members read it
 
     def values(self, name: str) -> dict[str, str | int]:
         """What the placeholders that start with `name` stand for."""
-        if self.goal is None:
-            shown: str | int = self.amount
+        values: dict[str, str | int] = {}
+        shown: str | int
+        if self.text is not None:
+            shown = self.text
+            values = {name: shown, f"{name}.progress": shown}
+        elif self.goal is None:
+            shown = self.amount
             values = {name: shown, f"{name}.amount": shown}
         else:
             shown = f"{self.amount} / {self.goal}"
             values = {name: self.amount, f"{name}.goal": self.goal, f"{name}.progress": shown}
+        if self.expires is not None:
+            values[f"{name}.expires"] = self.expires
         return {**values, f"{name}.label": self.label, f"{name}.shown": shown}
 
 
@@ -58,10 +70,8 @@ class Card:
     @property
     def digest(self) -> bytes:
         """16 bytes that differ when the card does."""
-        fields = asdict(self)
-        for name in ("tier", "tier_progress"):  # a card without them is what it ever was
-            if fields[name] is None:
-                del fields[name]
+        fields = _without(asdict(self), "tier", "tier_progress")
+        fields["balances"] = [_without(one, "text", "expires") for one in fields["balances"]]
         return fingerprint(fields)
 
     @property
@@ -72,7 +82,8 @@ class Card:
         `{stamps.progress}` a currency with a goal as `7 / 8`. A look for any program asks for the
         `{first}` and the `{second}` currency instead; `.shown` is the progress where there is a
         goal, and otherwise the amount. `{tier}` is the tier, `{tier.progress}` how far it is to the
-        next as `450 / 500`. What the card does not have is absent, and a look leaves
+        next as `450 / 500`. `.expires` is what of a currency is gone next and when, as the member's
+        language writes it. What the card does not have is absent, and a look leaves
         out the field that asks for it.
         """
         values: dict[str, str | int] = {
@@ -91,6 +102,11 @@ class Card:
         for place, balance in zip(("first", "second"), self.balances, strict=False):
             values |= balance.values(place)
         return values
+
+
+def _without(fields: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Without what is not there: a card that has nothing new is what it ever was."""
+    return {name: one for name, one in fields.items() if one is not None or name not in names}
 
 
 @dataclass(frozen=True)
@@ -116,7 +132,9 @@ def card_of(program: Program, member: Member, snapshot: Snapshot, now: Instant) 
         balance = balance_of(snapshot, currency.number)
         amount = balance.available - balance.debt
         label = text_in(currency.label, language, program.language)
-        balances.append(CardBalance(currency.name, label, amount, currency.goal))
+        text = format_money(amount, program.money, language) if currency.money else None
+        expires = _expires(program, currency, snapshot, language)
+        balances.append(CardBalance(currency.name, label, amount, currency.goal, text, expires))
     return Card(
         program_id=member.program_id,
         program_name=program.name,
@@ -128,6 +146,25 @@ def card_of(program: Program, member: Member, snapshot: Snapshot, now: Instant) 
         tier=tier,
         tier_progress=progress,
     )
+
+
+def _expires(program: Program, currency: Currency, snapshot: Snapshot, language: str) -> str | None:
+    """What of a currency is gone next: `120 · 1 Jul 2027`."""
+    ending = [
+        lot
+        for lot in snapshot.lots
+        if lot.currency == currency.number and lot.expires_on != NEVER and not lot.pending_until
+    ]
+    if not ending:
+        return None
+    day = min(lot.expires_on for lot in ending)
+    amount = sum(lot.amount for lot in ending if lot.expires_on == day)
+    shown = (
+        format_money(amount, program.money, language)
+        if currency.money
+        else format_number(amount, language)
+    )
+    return f"{shown} \u00b7 {format_day(date.fromordinal(day), language)}"
 
 
 def _tier(

@@ -40,7 +40,7 @@ def celebrate(context: Context, here: Here, head: Head) -> bool:
     if not today - timedelta(days=LATE_DAYS) <= day <= today:
         return False
     at = start_of_day(day, program.zone)
-    if at < head.snapshot.joined_at:
+    if day < local_date(head.snapshot.joined_at, program.zone):
         return False
     then = context.catalog.in_force(here.program, at) or program
     facts = member_facts(context, here, head.key.member_id, then)

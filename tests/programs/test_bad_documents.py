@@ -79,6 +79,7 @@ currencies = {} | length
 currencies.points.expires.days = 3 | exactly one of days, months and years
 currencies.points.expires.not_in_tiers = [iron] | iron is not one of the tiers
 currencies.points.expires.months = 0 | >= 1
+currencies.points.money = true; currencies.points.goal = 8 | money has no places
 currencies.points.clawback = maybe | maybe
 earn[0].currency = gold | gold is not one of the currencies
 earn[0].per = 0 | >= 1

@@ -47,6 +47,8 @@ def test_a_birthday_before_joining_or_too_long_ago_is_none() -> None:
     shop = opened(document(BASE, on("gift", "birthday")))
     ada = shop.enrol(birthday="1990-11-22")
     bob = shop.enrol(external_id="b", birthday="1990-12-01")
+    eve = shop.enrol(external_id="e", birthday="1990-11-23")  # joins on the day itself
+    assert swept(shop, eve, "2026-11-24T12:00:00Z") == 50
     assert swept(shop, ada, "2026-11-24T12:00:00Z") == 0
     assert swept(shop, bob, "2027-01-15T12:00:00Z") == 0
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from chalicelib.kernel.formats import format_money
 from chalicelib.services.passes import PassKey, read_card
-from tests.fakes.rules import account, document, opened, rule
+from tests.fakes.rules import account, at, document, opened, rule
 from tests.fakes.shop import Shop, goods
 
 BASE = rule("base", per=100)
@@ -132,3 +133,31 @@ def test_orders_that_cost_more_than_the_margin() -> None:
     assert warnings(**parts) == [f"warnings.margin_percent: {told}"]
     parts["warnings"] = {"margin_percent": 14}
     assert len(warnings(percent(5), **parts)) == 2
+
+
+@pytest.mark.parametrize(
+    ("locale", "shown", "expires"),
+    [
+        ("de", "12,50\u00a0€", "12,50\u00a0€ · 01.02.2027"),
+        ("en", "€12.50", "€12.50 · Feb 1, 2027"),
+        ("pt-BR", "€\u00a012,50", "€\u00a012,50 · 1 de fev. de 2027"),
+    ],
+)
+def test_the_card_writes_money_and_days_as_the_members_language_does(
+    locale: str, shown: str, expires: str
+) -> None:
+    label = {"en": "Credit", "de": "Guthaben", "pt-BR": "Saldo"}
+    credit = {"label": label, "money": True, "expires": {"months": 2, "end_of": "month"}}
+    parts = {"currencies": {"points": credit}, "languages": ["de", "pt-BR"]}
+    shop = opened(document(rule("base", give=10, per=100), **parts))
+    ada = shop.enrol(locale=locale)
+    at(shop, "2026-11-30T12:00:00Z")
+    shop.order(ada, "1", goods(12500))
+    card = read_card(shop.runtime.context, PassKey(shop.program_id, ada))
+    assert (card.values["first.shown"], card.values["first.expires"]) == (shown, expires)
+
+
+def test_a_language_without_rules_of_its_own_is_written_as_english_is() -> None:
+    assert format_money(1250, "EUR", "xx") == "€12.50"
+    assert format_money(1250, "KWD", "en") == "KWD1.250"
+    assert format_money(1250, "JPY", "de") == "1.250\u00a0¥"

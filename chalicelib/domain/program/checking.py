@@ -94,6 +94,8 @@ def _check_currencies(document: ProgramDocument) -> Iterator[FieldError]:
         at = f"currencies.{name}.expires"
         if lasts and sum(one is not None for one in (lasts.days, lasts.months, lasts.years)) != 1:
             yield FieldError(at, "names exactly one of days, months and years")
+        if currency.money and currency.goal is not None:
+            yield FieldError(f"currencies.{name}.goal", "money has no places on a stamp card")
         if lasts and lasts.not_in_tiers and lasts.since == "last_activity":
             reason = "points that live by activity end in every tier alike"
             yield FieldError(f"{at}.not_in_tiers", reason)

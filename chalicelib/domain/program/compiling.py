@@ -208,8 +208,9 @@ def _asks_nth(one: ConditionDocument) -> bool:
 
 def _currency(name: str, one: CurrencyDocument, numbers: Numbers) -> Currency:
     expiry = expiry_of(one.expires, numbers.tiers) if one.expires else None
+    clawback = Clawback(one.clawback)
     return Currency(
-        name, numbers.currencies[name], one.label, one.goal, expiry, Clawback(one.clawback)
+        name, numbers.currencies[name], one.label, one.goal, expiry, clawback, one.money
     )
 
 

@@ -51,11 +51,13 @@ class CurrencyDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `clawback` says what a refund does where its points were spent: `debt` takes them all and the
     next points pay what is owed, `clamp` takes what there is, `only_pending` takes only what could
-    not be spent yet.
+    not be spent yet. Of `money` each point is a minor unit of the program's money: store credit,
+    vouchers; the card shows it so.
     """
 
     label: Label
     goal: Annotated[int, msgspec.Meta(ge=1, le=50)] | None = None
+    money: bool = False
     expires: ExpiryDocument | None = None
     clawback: Literal["debt", "clamp", "only_pending"] = "debt"
 

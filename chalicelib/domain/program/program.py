@@ -50,6 +50,7 @@ class Currency:
     goal: int | None
     expiry: Expiry | None
     clawback: Clawback
+    money: bool = False  # each point is a minor unit of the program's money
 
     @property
     def renewed(self) -> bool:
