@@ -351,6 +351,10 @@ def quote(call: Call) -> QuoteView | Refusal:
         [
             *(_explain_discount(quoted.program, one) for one in quoted.priced.given),
             *(_explain(quoted.program, one) for one in quoted.earnings),
+            *(
+                Explanation(one.id, reason is None, reason or one.describe())
+                for one, reason in quoted.multipliers
+            ),
         ],
     )
 

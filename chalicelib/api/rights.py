@@ -15,9 +15,11 @@ from chalicelib.api.views import (
     ConsentView,
     EntryView,
     MemberView,
+    VoucherView,
     consent_view,
     entry_view,
     member_view,
+    voucher_view,
 )
 from chalicelib.domain.access.callers import Role
 from chalicelib.domain.errors import Refusal
@@ -72,6 +74,7 @@ class ExportView(msgspec.Struct, frozen=True):
     consents: list[ConsentView]
     passes: list[PassView]
     devices: list[DeviceView]
+    vouchers: list[VoucherView]
     operations: list[AuditView]
     orders: list[ExportedOrderView]
     entries: list[EntryView]
@@ -122,6 +125,7 @@ def export(call: Call, member_id: str) -> ExportView | Refusal:
             DeviceView(one.device_id, one.push_token, to_rfc3339(one.registered_at))
             for one in held.devices
         ],
+        vouchers=[voucher_view(one, call.here.now) for one in held.vouchers],
         operations=[audit_view(row) for row in held.operations if _is_shop(call)],
         orders=[_order_view(record) for record in pages.orders],
         entries=[

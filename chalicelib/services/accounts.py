@@ -194,7 +194,7 @@ def _head_at(context: Context, key: LogKey, version: int) -> Head:
     return Head.of(stored)
 
 
-_NOTED = frozenset({Kind.REFUND, Kind.ADJUSTMENT, Kind.TRANSFER_SENT})
+_NOTED = frozenset({Kind.REFUND, Kind.ADJUSTMENT, Kind.TRANSFER_SENT, Kind.TIER_SET})
 
 
 def _row(context: Context, stored: StoredEntry) -> Row:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.conditions.situation import Situation
-from chalicelib.domain.earning.evaluation import Earning, evaluate
+from chalicelib.domain.earning.evaluation import Earning, Room, evaluate, explain_multipliers
+from chalicelib.domain.earning.multiplying import Multiplier
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger import orders as rules
 from chalicelib.domain.ledger.account import Account, Head
@@ -45,6 +46,7 @@ class Quote:
     sent: Order  # with the lines that vouchers give
     priced: Priced
     earnings: list[Earning]
+    multipliers: list[tuple[Multiplier, str | None]]  # and why one multiplies nothing
     entrances: list[Entrance]
     offered: list[Offered]
 
@@ -67,7 +69,8 @@ def quote(
         head = replace(found, snapshot=snapshot)
         person = person_of(context, here, member_id, program)
     offered = [_offered(context, here, program, code, head, now) for code in codes]
-    return _quote(program, _with_gifts(order, offered), head, now, person, offered)
+    left = budgets_left(context, here, program)
+    return _quote(program, _with_gifts(order, offered), head, now, person, offered, left)
 
 
 def _quote(
@@ -77,6 +80,7 @@ def _quote(
     now: Instant,
     person: Person,
     offered: list[Offered],
+    left: dict[int, int],
 ) -> Quote:
     """Prices first, then what is earned by the price that is paid."""
     joined_at = head.snapshot.joined_at if head else order.placed_at
@@ -94,12 +98,25 @@ def _quote(
         lambda counter: counter.value(tallies, day),
         {one.discount for one in offered if one.discount},
     )
+    paid = replace(situation, cause=priced.order)
     if head is None:
-        earnings = evaluate(program, replace(situation, cause=priced.order), {})
+        earnings = evaluate(program, paid, {}, Room(left=left))
     else:
-        earnings = rules.foresee(head, priced.order, program, known)
+        earnings = rules.foresee(head, priced.order, program, known, left)
+    multipliers = explain_multipliers(program, paid, earnings)
     entered = entrances(program.access, situation, order, is_member=head is not None)
-    return Quote(program, order, priced, earnings, entered, offered)
+    return Quote(program, order, priced, earnings, multipliers, entered, offered)
+
+
+def budgets_left(context: Context, here: Here, program: Program) -> dict[int, int]:
+    """What is left of every budget now, by the campaign's number."""
+    return {
+        one.number: max(
+            0, one.budget.limit - context.store.ledger.used(here.program_id, f"budget#{one.number}")
+        )
+        for one in program.campaigns
+        if one.budget is not None
+    }
 
 
 def _offered(

@@ -3,6 +3,7 @@
 GDPR (EU 2016/679): access and portability (Articles 15 and 20), restriction (18), erasure (17).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chalicelib.domain.access.audit import AuditRow
@@ -21,6 +22,7 @@ from chalicelib.domain.ledger.standing import (
 from chalicelib.domain.members.member import Consent, Member
 from chalicelib.domain.ports import OrderRecord, Registration
 from chalicelib.domain.program.program import Program
+from chalicelib.domain.rewards.voucher import Voucher
 from chalicelib.services.accounts import Row, entries
 from chalicelib.services.appending import NOT_FOUND, TRIES, append, strong_head
 from chalicelib.services.context import Context, Here
@@ -39,6 +41,7 @@ class Held:
     passes: list[IssuedPass]
     devices: list[Registration]
     operations: list[AuditRow]
+    vouchers: list[Voucher]
 
     @property
     def member_ids(self) -> tuple[str, ...]:
@@ -71,7 +74,18 @@ def export(context: Context, here: Here, member_id: str) -> Held | Refusal:
         passes=[one for one in issued if one is not None],
         devices=[phone for one in ids for phone in phones(program_id, one)],
         operations=[row for one in ids for row in store.audit.of_member(program_id, one)],
+        vouchers=[voucher for one in ids for voucher in _vouchers(context, program_id, one)],
     )
+
+
+def _vouchers(context: Context, program_id: str, member_id: str) -> Iterator[Voucher]:
+    after = None
+    while True:
+        page = context.store.vouchers.of_member(program_id, member_id, after, PAGE)
+        yield from page
+        if len(page) < PAGE:
+            return
+        after = page[-1].code
 
 
 def export_pages(context: Context, here: Here, held: Held, place: str | None) -> Pages:

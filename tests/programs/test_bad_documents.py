@@ -130,6 +130,7 @@ earn[2].include = {skus: [a]} | has no lines
 earn[3].after_days = null | belongs to inactivity, which needs it
 earn[3].year = 2 | belongs to an anniversary
 earn[3].campaign = gift | asks no budget
+earn[3].caps = [{per: year, times: 1}] | a day comes once anyway
 multipliers[0].rules = [nobody] | nobody is not one of the earn rules
 multipliers[0].currency = credit | base gives points
 multipliers[0].percent = 0 | >= 1

@@ -110,6 +110,7 @@ def test_a_voucher_is_used_once_for_one_order_and_can_be_taken_back() -> None:
     assert use(shop, code, "order-2").status == 201
     listed = shop.call("GET", f"/v1/members/{ada}/vouchers").json["data"]
     assert [one["code"] for one in listed] == [code]
+    assert shop.call("GET", f"/v1/members/{ada}/export").json["vouchers"] == listed
 
 
 def test_a_cancelled_redemption_takes_its_voucher_along() -> None:

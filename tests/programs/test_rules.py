@@ -416,3 +416,27 @@ def test_a_rule_change_decides_what_was_placed_since() -> None:
     assert earned(shop.order(member, "old", goods(1000), placed_at="2026-11-24T11:00:00Z")) == 10
     assert earned(shop.order(member, "new", goods(1000))) == 20
     assert earned(shop.refund("old", "all")) == -10
+
+
+def test_a_quote_explains_multipliers_too_and_knows_what_is_left_of_a_budget() -> None:
+    app = {"if": {"channels": ["app"]}}
+    shop = opened(
+        document(
+            rule("base", per=100),
+            rule("gift", "per_order", give=30, campaign="fair"),
+            multipliers=[{"id": "app", "currency": "points", "percent": 200, **app}],
+            campaigns={"fair": {"budget": {"points": 40}}},
+        )
+    )
+    member = shop.enrol()
+    quoted = quote(shop, goods(1000), member_id=member)
+    assert (earned(quoted), why(quoted, "app")) == (40, "only with channel app")
+    quoted = quote(shop, goods(1000), member_id=member, channel="app")
+    assert (earned(quoted), why(quoted, "app")) == (50, "x 2 (app)")
+    assert why(quoted, "base") == "1 for each 1.00 of 20.00 EUR, multiplied: x 2 (app)"
+    shop.order(member, "1", goods(1000))
+    quoted = quote(shop, goods(1000), member_id=member)
+    assert earned(quoted) == 20
+    assert why(quoted, "gift") == "30 for the order; the campaign's budget is used up"
+    shop.order(member, "2", goods(1000))
+    assert why(quote(shop, goods(1000)), "gift") == "the campaign's budget is used up"

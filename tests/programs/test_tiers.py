@@ -383,3 +383,19 @@ def test_segments_of_what_members_say_and_of_what_they_never_bought() -> None:
     assert earned(quote(shop, goods(100), member_id=ada)) == 0
     late = shop.order(ada, "4", goods(100), placed_at="2026-11-30T23:59:59Z")
     assert earned(late) == 50
+
+
+def test_a_merge_keeps_when_something_was_counted_last() -> None:
+    counters = {"orders": {"of": "orders"}}
+    lively = {"lively": {"last": {"counter": "orders", "within_days": 10}}}
+    shop = opened(document(BASE, counters=counters, segments=lively))
+    ada, bob = shop.enrol(), shop.enrol(external_id="bob")
+    shop.order(ada, "1", goods(100))
+    at(shop, "2026-12-20T12:00:00Z")
+    shop.order(bob, "2", goods(100))
+    shop.order(ada, "3", goods(100), placed_at="2026-11-24T12:00:00Z")
+    at(shop, "2026-12-25T12:00:00Z")
+    assert segments_of(shop, ada) == set()
+    assert shop.call("POST", f"/v1/members/{ada}/merge", {"member_id": bob}).status == 200
+    assert segments_of(shop, ada) == {"lively"}
+    assert account(shop, ada)["counters"] == {"orders": 3}

@@ -25,8 +25,9 @@ class CounterDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """What is counted of each member, for tiers, segments and ladders.
 
     `spend` is money of paid orders, `units` are things bought, `orders` are paid orders, `points`
-    are points of `currency` that were earned (spending them changes nothing), `activity` counts the
-    activities of a type, or sums one of their properties. What comes back is taken away again.
+    are points of `currency` that orders and activities earned (spending them changes nothing),
+    `activity` counts the activities of a type, or sums one of their properties. What comes back is
+    taken away again.
     """
 
     of: Literal["spend", "units", "orders", "points", "activity"]

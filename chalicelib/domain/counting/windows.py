@@ -20,6 +20,9 @@ class Window(Protocol):
     def add(self, tallies: Sequence[Tally], of: int, day: int, amount: int) -> list[Tally]:
         """The tallies after `amount` more was counted on a day."""
 
+    def together(self, tallies: Sequence[Tally]) -> list[Tally]:
+        """What two members who become one have counted, as if one had."""
+
     def value(self, tallies: Sequence[Tally], today: int) -> int:
         """What counts on a day."""
 
@@ -54,6 +57,10 @@ class Lifetime:
         one = _as_one(tallies)
         return [one.grown(day, amount) if one else Tally(of, day, day, amount)]
 
+    def together(self, tallies: Sequence[Tally]) -> list[Tally]:
+        one = _as_one(tallies)
+        return [one] if one else []
+
     def value(self, tallies: Sequence[Tally], today: int) -> int:  # noqa: ARG002
         return sum(one.amount for one in tallies)
 
@@ -82,6 +89,9 @@ class Calendar:
 
     def add(self, tallies: Sequence[Tally], of: int, day: int, amount: int) -> list[Tally]:
         return _into(tallies, of, self._start(day), day, amount)
+
+    def together(self, tallies: Sequence[Tally]) -> list[Tally]:
+        return _by_start(tallies)
 
     def value(self, tallies: Sequence[Tally], today: int) -> int:
         start = self._start(today)
@@ -125,6 +135,9 @@ class Rolling:
 
     def add(self, tallies: Sequence[Tally], of: int, day: int, amount: int) -> list[Tally]:
         return _into(tallies, of, day, day, amount)
+
+    def together(self, tallies: Sequence[Tally]) -> list[Tally]:
+        return _by_start(tallies)
 
     def value(self, tallies: Sequence[Tally], today: int) -> int:
         return sum(one.amount for one in tallies if one.start <= today < self.leaves(one.start))
@@ -174,6 +187,16 @@ class UntilIdle:
             return [Tally(of, day, day, amount)]
         return [one] if one.start >= self._over(day) else [one.grown(day, amount)]
 
+    def together(self, tallies: Sequence[Tally]) -> list[Tally]:
+        """What lies before a pause of both no longer counts."""
+        whole: list[Tally] = []
+        for one in sorted(tallies, key=lambda tally: tally.start):
+            if whole and one.start < self._over(whole[0].last):
+                whole = [_joined(whole[0], one)]
+            else:
+                whole = [one]
+        return whole
+
     def value(self, tallies: Sequence[Tally], today: int) -> int:
         return sum(one.amount for one in tallies if today < self._over(one.last))
 
@@ -202,8 +225,21 @@ def _as_one(tallies: Sequence[Tally]) -> Tally | None:
         return None
     whole = tallies[0]
     for one in tallies[1:]:
-        whole = whole.grown(one.start, 0).grown(one.last, one.amount)
+        whole = _joined(whole, one)
     return whole
+
+
+def _joined(one: Tally, other: Tally) -> Tally:
+    start, last = min(one.start, other.start), max(one.last, other.last)
+    return Tally(one.counter, start, last, one.amount + other.amount)
+
+
+def _by_start(tallies: Sequence[Tally]) -> list[Tally]:
+    """One tally a bucket."""
+    found: dict[int, Tally] = {}
+    for one in tallies:
+        found[one.start] = _joined(found[one.start], one) if one.start in found else one
+    return list(found.values())
 
 
 def _into(tallies: Sequence[Tally], of: int, start: int, day: int, amount: int) -> list[Tally]:

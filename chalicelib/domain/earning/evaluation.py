@@ -90,6 +90,23 @@ def evaluate(
     return _budgeted(_stacked(earnings, program.groups), room)
 
 
+def explain_multipliers(
+    program: Rules, situation: Situation, earnings: Sequence[Earning]
+) -> list[tuple[Multiplier, str | None]]:
+    """Every multiplier, and why it multiplies nothing; None where it does."""
+    counted = {number for one in earnings for number in one.factors}
+    found: list[tuple[Multiplier, str | None]] = []
+    for one in program.multipliers_by_number.values():
+        reason = (one.campaign and one.campaign.why_not(situation)) or (
+            one.condition and one.condition(situation)
+        )
+        if one.number in counted:
+            found.append((one, None))
+        else:
+            found.append((one, reason or "no rule that it multiplies gives anything"))
+    return found
+
+
 def weights_of(
     program: Rules, rule: EarnRule, cause: Cause, factors: Sequence[int]
 ) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """An order was placed, paid, changed or confirmed: every earn rule weighs it and gives points."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chalicelib.domain.conditions.situation import Known, Situation
@@ -290,12 +290,14 @@ def _earn(
     return evaluate(program, situation, account.remainders, room)
 
 
-def foresee(head: Head, order: Order, program: Program, known: Known) -> list[Earning]:
-    """What an order would earn an account, rule by rule."""
+def foresee(
+    head: Head, order: Order, program: Program, known: Known, left: Mapping[int, int]
+) -> list[Earning]:
+    """What an order would earn an account, rule by rule; `left` is of the campaigns' budgets."""
     account = Account.open(head.snapshot)
     if not counts(order.placed_at, account.was.joined_at) or not program.earns_on(order.placed_at):
         return []
-    return _earn(program, account, order, known, Facts())
+    return _earn(program, account, order, known, Facts(left=left))
 
 
 def effect_of(one: Earning, state: State = State.AVAILABLE) -> Effect:

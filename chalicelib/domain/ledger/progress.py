@@ -93,15 +93,11 @@ def take_progress(
     account: Account, program: Program, other: Snapshot, recorded_at: Instant
 ) -> None:
     """Adds what was counted of a member who is merged into this one; the better tier is kept."""
-    by_number = {counter.number: counter for counter in program.counters}
-    for one in other.tallies:
-        counter = by_number.get(one.counter)
-        if counter is None:
-            account.tallies.append(one)
-            continue
-        account.count(counter, one.start, one.amount)
-        if one.last > one.start:  # it was counted up to this day
-            account.count(counter, one.last, 0)
+    both = [*account.tallies, *other.tallies]
+    known = {counter.number for counter in program.counters}
+    account.tallies = [one for one in both if one.counter not in known]
+    for counter in program.counters:
+        account.tallies += counter.window.together(counter.mine(both))
     tiers = program.tiers
     if tiers is not None:
         account.held = tiers.better(account.held, other.held)

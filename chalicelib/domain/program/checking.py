@@ -560,6 +560,8 @@ def _check_day(at: str, rule: OnOccasionDocument, budgets: set[str]) -> Iterator
         yield FieldError(f"{at}.year", "belongs to an anniversary")
     if rule.include or rule.exclude:
         yield FieldError(f"{at}.include", "a day has no lines")
+    if rule.caps:
+        yield FieldError(f"{at}.caps", "a day comes once anyway")
     if rule.campaign and rule.campaign in budgets:
         yield FieldError(f"{at}.campaign", "what time brings by itself asks no budget")
 
