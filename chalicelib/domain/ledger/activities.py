@@ -8,10 +8,10 @@ from chalicelib.domain.earning.evaluation import Earning, Room, evaluate, spent_
 from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.ledger.account import Account, Head
 from chalicelib.domain.ledger.commands import Facts, RecordActivity
+from chalicelib.domain.ledger.crediting import credit
 from chalicelib.domain.ledger.entries import SCHEMA, Effect, Entry, Kind, StoredEntry
-from chalicelib.domain.ledger.orders import counts, effect_of, refuse_time, renew
+from chalicelib.domain.ledger.orders import counts, refuse_time, renew
 from chalicelib.domain.ledger.progress import know, review
-from chalicelib.domain.ledger.story import bucket_of, is_pending
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import Instant, local_date
 
@@ -51,15 +51,7 @@ def record_activity(
         room = Room(lambda counter: counter.value(account.tallies, day.toordinal()), facts.left)
         earnings = evaluate(program, situation, account.remainders, room)
         budgets = spent_of_budgets(earnings)
-        for one in earnings:
-            if not one.points and one.remainder is None:
-                continue
-            until = one.rule.pending.until(day) if one.rule.pending else 0
-            bucket = bucket_of(program, one.rule, activity.occurred_at, until, known.tier)
-            account.credit(bucket, one.points)
-            if one.remainder is not None:
-                account.remainders[one.rule.number] = one.remainder
-            effects.append(effect_of(one, is_pending(until)))
+        effects = credit(account, program, earnings, activity.occurred_at, known.tier)
         for counter in program.counters:
             account.count(counter, day.toordinal(), _counted(counter, command, earnings))
         tier = review(account, program, recorded_at)

@@ -18,6 +18,7 @@ from chalicelib.domain.earning.on_occasion import OnDay
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger.account import Account, Head
 from chalicelib.domain.ledger.commands import Celebrate, Facts
+from chalicelib.domain.ledger.crediting import credit
 from chalicelib.domain.ledger.entries import (
     SCHEMA,
     Effect,
@@ -28,10 +29,8 @@ from chalicelib.domain.ledger.entries import (
     StoredEntry,
 )
 from chalicelib.domain.ledger.exchanges import convert
-from chalicelib.domain.ledger.orders import effect_of
 from chalicelib.domain.ledger.progress import know
 from chalicelib.domain.ledger.redemptions import NO_RULE
-from chalicelib.domain.ledger.story import bucket_of, is_pending
 from chalicelib.domain.occasions import Day, Occasion
 from chalicelib.domain.program.program import Conversion, Program, Versions
 from chalicelib.domain.segments import Person, birthday_in
@@ -201,11 +200,4 @@ def _earn(
     known = know(program, account, member_id, occasion.placed_at, recorded_at, person)
     situation = Situation(occasion, program.zone, account.was.joined_at, known)
     earnings = [one for one in evaluate(program, situation, {}, room) if one.points]
-    day = local_date(occasion.placed_at, program.zone)
-    effects = []
-    for one in earnings:
-        until = one.rule.pending.until(day) if one.rule.pending else 0
-        bucket = bucket_of(program, one.rule, occasion.placed_at, until, known.tier)
-        account.credit(bucket, one.points)
-        effects.append(effect_of(one, is_pending(until)))
-    return effects, earnings
+    return credit(account, program, earnings, occasion.placed_at, known.tier), earnings

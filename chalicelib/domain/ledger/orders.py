@@ -19,6 +19,7 @@ from chalicelib.domain.ledger.commands import (
     OrderFacts,
     RecordOrder,
 )
+from chalicelib.domain.ledger.crediting import credit, effect_of
 from chalicelib.domain.ledger.entries import (
     SCHEMA,
     Effect,
@@ -32,7 +33,6 @@ from chalicelib.domain.ledger.refunds import NOT_RECORDED, claw_back
 from chalicelib.domain.ledger.story import (
     OrderStory,
     Returned,
-    bucket_of,
     ended_by,
     fold,
     is_pending,
@@ -94,15 +94,14 @@ def record_order(
         known = know(program, account, member_id, order.placed_at, recorded_at, facts.person)
         earnings = _earn(program, account, order, known, facts)
         budgets = spent_of_budgets(earnings)
-        for one in earnings:
-            if not one.points and one.remainder is None:
-                continue
-            until = waits_until(program, one.rule, order, command.paid, confirmed=False)
-            bucket = bucket_of(program, one.rule, order.placed_at, until, known.tier)
-            account.credit(bucket, one.points)
-            if one.remainder is not None:
-                account.remainders[one.rule.number] = one.remainder
-            effects.append(effect_of(one, is_pending(until)))
+        effects = credit(
+            account,
+            program,
+            earnings,
+            order.placed_at,
+            known.tier,
+            lambda rule: waits_until(program, rule, order, command.paid, confirmed=False),
+        )
         count_order(account, None, _first(order, program, known, command.paid), effects)
         tier = review(account, program, recorded_at)
         renew(account, program, order.placed_at)
@@ -298,12 +297,6 @@ def foresee(
     if not counts(order.placed_at, account.was.joined_at) or not program.earns_on(order.placed_at):
         return []
     return _earn(program, account, order, known, Facts(left=left))
-
-
-def effect_of(one: Earning, state: State = State.AVAILABLE) -> Effect:
-    """What a rule gave, as entries keep it."""
-    rule = one.rule
-    return Effect(rule.number, rule.currency, one.points, one.weight, state, one.factors)
 
 
 def _first(order: Order, program: Program, known: Known, paid: bool) -> OrderStory:
