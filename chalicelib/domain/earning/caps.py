@@ -5,17 +5,15 @@ What he got is counted, in points or in times, and what a refund takes back is f
 
 from dataclasses import dataclass
 
-from chalicelib.domain.counting.counter import Counter
-
 
 @dataclass(frozen=True)
 class Cap:
-    """At most `limit` of something; without a counter, in each order."""
+    """At most `limit` of something; `counter` is the number of what counts it, 0 in each order."""
 
     per: str
     limit: int
     counts_points: bool  # else it counts how often the rule paid
-    counter: Counter | None
+    counter: int = 0
 
     def clip(self, points: int, used: int) -> int:
         """What of so many points is still allowed."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from chalicelib.domain.conditions.situation import Situation
-from chalicelib.domain.counting.counter import Counter
 from chalicelib.domain.earning.campaigns import USED_UP, Campaign
 from chalicelib.domain.earning.multiplying import (
     Combine,
@@ -55,7 +54,7 @@ class Rules(Protocol):
 class Room:
     """What caps and budgets still allow. By default everything."""
 
-    used: Callable[[Counter], int] = lambda _: 0
+    used: Callable[[int], int] = lambda _: 0  # by the number of a cap's counter
     left: Mapping[int, int] | None = None  # of campaigns' budgets, by number
 
 

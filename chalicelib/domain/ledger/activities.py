@@ -48,7 +48,8 @@ def record_activity(
             facts.person,
         )
         situation = Situation(activity, program.zone, account.was.joined_at, known)
-        room = Room(lambda counter: counter.value(account.tallies, day.toordinal()), facts.left)
+        today, counters = day.toordinal(), program.counters_by_number
+        room = Room(lambda number: counters[number].value(account.tallies, today), facts.left)
         earnings = evaluate(program, situation, account.remainders, room)
         budgets = spent_of_budgets(earnings)
         effects = credit(account, program, earnings, activity.occurred_at, known.tier)

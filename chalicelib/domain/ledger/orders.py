@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chalicelib.domain.conditions.situation import Known, Situation
-from chalicelib.domain.counting.counter import Counter as TallyCounter
 from chalicelib.domain.counting.counter import Measure
 from chalicelib.domain.earning.evaluation import Earning, Room, evaluate, spent_of_budgets
 from chalicelib.domain.earning.rule import EarnRule
@@ -269,7 +268,8 @@ def _given(
     situation = Situation(content, program.zone, account.was.joined_at, known)
     day = local_date(content.placed_at, program.zone).toordinal()
 
-    def used(counter: TallyCounter) -> int:
+    def used(number: int) -> int:
+        counter = program.counters_by_number[number]
         mine = before.counted[counter.of]
         if counter.measure is Measure.RULE_TIMES:
             mine = int(mine > 0)
@@ -285,7 +285,8 @@ def _earn(
     """What an order earns that nothing is known of yet."""
     situation = Situation(order, program.zone, account.was.joined_at, known)
     day = local_date(order.placed_at, program.zone).toordinal()
-    room = Room(lambda counter: counter.value(account.tallies, day), facts.left)
+    counters = program.counters_by_number
+    room = Room(lambda number: counters[number].value(account.tallies, day), facts.left)
     return evaluate(program, situation, account.remainders, room)
 
 

@@ -76,13 +76,12 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
         )
         for name, one in document.counters.items()
     }
-    caps = {rule.id: _caps(rule, numbers) for rule in document.earn}
     purchases = (
         Counter(PURCHASES, numbers.counters[PURCHASES], Measure.ORDERS, Lifetime())
         if asks_which_purchase(document)
         else None
     )
-    of_caps = [cap.counter for some in caps.values() for cap in some if cap.counter]
+    of_caps = [one for rule in document.earn for one in _counters_of_caps(rule, numbers)]
     exchanges = {
         one.id: ExchangeRate(
             one.id, of_currency[one.source], one.take, of_currency[one.target], one.give
@@ -103,7 +102,7 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
         currencies=tuple(
             _currency(name, one, numbers) for name, one in document.currencies.items()
         ),
-        earn=tuple(_rule(rule, numbers, words, campaigns, caps[rule.id]) for rule in document.earn),
+        earn=tuple(_rule(rule, numbers, words, campaigns) for rule in document.earn),
         rewards=rewards,
         exchanges=tuple(exchanges.values()),
         conversions=tuple(
@@ -219,7 +218,6 @@ def _rule(
     numbers: Numbers,
     words: Vocabulary,
     campaigns: dict[str, Campaign],
-    caps: tuple[Cap, ...],
 ) -> EarnRule:
     bonus = isinstance(document, FIXED) if document.bonus is None else document.bonus
     return EarnRule(
@@ -230,7 +228,7 @@ def _rule(
         weighing=weighing_of(document),
         pending=Pending(document.pending.days) if document.pending else None,
         condition=compile_condition(document.condition, words),
-        caps=caps,
+        caps=_caps(document, numbers),
         campaign=campaigns[document.campaign] if document.campaign else None,
         priority=document.priority,
         exclusive=document.stacking == "exclusive",
@@ -240,19 +238,26 @@ def _rule(
 
 
 def _caps(document: EarnRuleDocument, numbers: Numbers) -> tuple[Cap, ...]:
-    of_rule = numbers.rules[rule_name(document)]
     caps = [
-        Cap("order", cap.points, True, None)
+        Cap("order", cap.points, counts_points=True)
         for cap in document.caps
         if cap.per == "order" and cap.points
     ]
     for period, what, limit in caps_of(document):
+        number = numbers.counters[cap_name(document, period, what)]
+        caps.append(Cap(period, limit, what == "points", number))
+    return tuple(caps)
+
+
+def _counters_of_caps(document: EarnRuleDocument, numbers: Numbers) -> list[Counter]:
+    of_rule = numbers.rules[rule_name(document)]
+    counters = []
+    for period, what, _ in caps_of(document):
         name = cap_name(document, period, what)
         measure = Measure.RULE_POINTS if what == "points" else Measure.RULE_TIMES
-        window = window_of(period)
-        counter = Counter(name, numbers.counters[name], measure, window, of=of_rule)
-        caps.append(Cap(period, limit, what == "points", counter))
-    return tuple(caps)
+        number = numbers.counters[name]
+        counters.append(Counter(name, number, measure, window_of(period), of=of_rule))
+    return counters
 
 
 def _campaign(name: str, number: int, one: CampaignDocument, words: Vocabulary) -> Campaign:

@@ -179,6 +179,10 @@ class Program:
         return {one.number: one for one in self.multipliers}
 
     @cached_property
+    def counters_by_number(self) -> dict[int, Counter]:
+        return {one.number: one for one in self.counters}
+
+    @cached_property
     def campaigns_by_number(self) -> dict[int, Campaign]:
         return {one.number: one for one in self.campaigns}
 
