@@ -12,13 +12,13 @@ from typing import Any
 
 from chalicelib.domain.conditions.situation import Known, Situation
 from chalicelib.domain.earning.evaluation import evaluate
+from chalicelib.domain.ledger.size import check_size
 from chalicelib.domain.orders import Order, OrderLine
 from chalicelib.domain.program.checking import check
 from chalicelib.domain.program.compiling import compile_program
 from chalicelib.domain.program.document import parse
 from chalicelib.domain.program.numbers import Numbers
 from chalicelib.domain.program.program import Program
-from chalicelib.domain.program.size import check_size
 
 RULES, LINES, ROUNDS, CALLS = 200, 20, 7, 100
 PLACED_AT = 1_795_435_200_000

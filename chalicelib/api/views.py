@@ -10,9 +10,10 @@ import msgspec
 from chalicelib.api.shapes import MomentText
 from chalicelib.domain.earning.rule import SCALE, EarnRule
 from chalicelib.domain.ledger.account import Head, balance_of, currencies_of
-from chalicelib.domain.ledger.entries import NEVER, Effect, Entry, Kind, Snapshot, Standing, State
+from chalicelib.domain.ledger.entries import Effect, Entry, Kind, Snapshot, Standing, State
 from chalicelib.domain.ledger.time import settled
 from chalicelib.domain.members.member import Consent, Member
+from chalicelib.domain.program.expiry import NEVER
 from chalicelib.domain.program.program import Program
 from chalicelib.domain.rewards.voucher import Voucher
 from chalicelib.domain.texts import text_in

@@ -9,8 +9,9 @@ from datetime import date
 from typing import Any
 
 from chalicelib.domain.ledger.account import balance_of
-from chalicelib.domain.ledger.entries import NEVER, Snapshot
+from chalicelib.domain.ledger.entries import Snapshot
 from chalicelib.domain.members.member import Member
+from chalicelib.domain.program.expiry import NEVER
 from chalicelib.domain.program.program import Currency, Program
 from chalicelib.domain.texts import text_in
 from chalicelib.kernel.canonical import fingerprint

@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 
 from chalicelib.domain.errors import Contended, Corrupt, FieldError, Refusal
+from chalicelib.domain.ledger.size import check_size
 from chalicelib.domain.ports import Programs
 from chalicelib.domain.program.checking import check
 from chalicelib.domain.program.document import ProgramDocument, parse
 from chalicelib.domain.program.numbers import Numbers
 from chalicelib.domain.program.program import Mode, ProgramHead, PublishedVersion
-from chalicelib.domain.program.size import check_size
 from chalicelib.kernel.canonical import canonical_json, fingerprint
 from chalicelib.kernel.clock import Instant
 from chalicelib.services.catalog import PROPAGATION

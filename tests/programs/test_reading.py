@@ -10,7 +10,6 @@ import pytest
 from chalicelib.adapters.memory.store import MemoryLedger, memory_store
 from chalicelib.domain.ledger.entries import (
     FIRST_PREV,
-    NEVER,
     Entry,
     LogKey,
     Lot,
@@ -18,6 +17,7 @@ from chalicelib.domain.ledger.entries import (
     decode,
     encode,
 )
+from chalicelib.domain.program.expiry import NEVER
 from chalicelib.kernel.clock import DAY, HOUR, SECOND, Instant, from_rfc3339, to_rfc3339
 from chalicelib.services import accounts
 from tests.fakes.shop import START, Shop, goods

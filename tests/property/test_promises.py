@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from chalicelib.adapters.memory.store import memory_store
 from chalicelib.domain.ledger.account import Head, balance_of
-from chalicelib.domain.ledger.entries import NEVER, Kind, LogKey, decode
+from chalicelib.domain.ledger.entries import Kind, LogKey, decode
+from chalicelib.domain.program.expiry import NEVER
 from chalicelib.kernel.clock import DAY, local_date
 from tests.fakes.shop import Reply, Shop
 from tests.property.test_ledger import EXPIRIES, LINES, RATES, program

@@ -2,7 +2,8 @@
 
 from chalicelib.domain.ledger import refs
 from chalicelib.domain.ledger.account import Account, Clawback, Taken, balance_of
-from chalicelib.domain.ledger.entries import NEVER, Debt, Lot, Lots, Snapshot
+from chalicelib.domain.ledger.entries import Debt, Lot, Lots, Snapshot
+from chalicelib.domain.program.expiry import NEVER
 
 SOON, LATE, FOREVER = (1, 100, 0, 0), (1, 200, 0, 0), (1, NEVER, 0, 0)
 

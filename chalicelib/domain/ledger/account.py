@@ -7,13 +7,11 @@ is missing becomes debt where that is allowed.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import Enum
 
 from chalicelib.domain.counting.counter import Counter
 from chalicelib.domain.counting.tallies import Tallies, Tally
 from chalicelib.domain.ledger.entries import (
     FIRST_PREV,
-    NEVER,
     Debt,
     Hold,
     LogKey,
@@ -24,18 +22,12 @@ from chalicelib.domain.ledger.entries import (
     StoredEntry,
     decode,
 )
+from chalicelib.domain.program.clawback import Clawback
+from chalicelib.domain.program.expiry import NEVER
 from chalicelib.domain.tiers.tiers import Held
 
 Bucket = tuple[int, int, int, int]
 EXPIRED_KEPT = 16  # buckets whose expiry a refund still knows of
-
-
-class Clawback(Enum):
-    """What is taken back where a member has spent what an order gave."""
-
-    DEBT = "debt"  # everything: what is missing is owed, and the next points pay it
-    CLAMP = "clamp"  # what there is; the rest is forgiven
-    ONLY_PENDING = "only_pending"  # what could not be spent yet; the rest stays the member's
 
 
 @dataclass(frozen=True)

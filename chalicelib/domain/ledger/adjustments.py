@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger.account import Account, Head
 from chalicelib.domain.ledger.commands import Adjust
-from chalicelib.domain.ledger.entries import NEVER, SCHEMA, Effect, Entry, Kind, StoredEntry
+from chalicelib.domain.ledger.entries import SCHEMA, Effect, Entry, Kind, StoredEntry
 from chalicelib.domain.ledger.redemptions import NO_RULE, insufficient
+from chalicelib.domain.program.expiry import NEVER
 from chalicelib.domain.program.program import Currency, Program, currency_of
 from chalicelib.kernel.clock import Instant, local_date
 

@@ -20,12 +20,12 @@ import msgspec
 from chalicelib.domain.conditions.situation import Known
 from chalicelib.domain.counting.tallies import NO_TALLIES, Tallies
 from chalicelib.domain.errors import Corrupt
+from chalicelib.domain.program.expiry import NEVER
 from chalicelib.domain.tiers.tiers import Held
 from chalicelib.kernel.clock import Instant
 
 SCHEMA = 3
 FIRST_PREV = bytes(32)  # what the first entry of a log names as its predecessor
-NEVER = 0
 
 
 class Kind(IntEnum):

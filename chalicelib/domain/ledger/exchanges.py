@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.ledger.account import Account, Head
 from chalicelib.domain.ledger.commands import Exchange
-from chalicelib.domain.ledger.entries import NEVER, SCHEMA, Effect, Entry, Kind, Lot, StoredEntry
+from chalicelib.domain.ledger.entries import SCHEMA, Effect, Entry, Kind, Lot, StoredEntry
 from chalicelib.domain.ledger.redemptions import NO_RULE, insufficient
 from chalicelib.domain.orders import allocate
+from chalicelib.domain.program.expiry import NEVER
 from chalicelib.domain.program.program import ExchangeRate, Program
 from chalicelib.kernel.clock import Instant, local_date
 

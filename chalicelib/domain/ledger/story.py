@@ -18,7 +18,6 @@ from chalicelib.domain.ledger import refs
 from chalicelib.domain.ledger.account import Bucket
 from chalicelib.domain.ledger.commands import OrderFacts
 from chalicelib.domain.ledger.entries import (
-    NEVER,
     UNCOUNTED,
     Effect,
     Kind,
@@ -28,6 +27,7 @@ from chalicelib.domain.ledger.entries import (
     decode,
 )
 from chalicelib.domain.orders import Order
+from chalicelib.domain.program.expiry import NEVER
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import Instant, local_date
 

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 from chalicelib.domain.ledger.account import Account, Head
 from chalicelib.domain.ledger.calendar import next_brought
 from chalicelib.domain.ledger.entries import (
-    NEVER,
     SCHEMA,
     Effect,
     Entry,
@@ -26,6 +25,7 @@ from chalicelib.domain.ledger.entries import (
     encode,
 )
 from chalicelib.domain.ledger.progress import tier_change
+from chalicelib.domain.program.expiry import NEVER
 from chalicelib.domain.program.program import Program, Versions
 from chalicelib.domain.tiers.tiers import FOR_EVER, NONE, Held
 from chalicelib.kernel.canonical import fingerprint

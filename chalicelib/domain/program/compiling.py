@@ -29,10 +29,10 @@ from chalicelib.domain.earning.multiplying import Combine, Multiplier
 from chalicelib.domain.earning.on_occasion import OnOccasionDocument
 from chalicelib.domain.earning.rule import EarnRule, Pays, Pending
 from chalicelib.domain.earning.selection import Lines
-from chalicelib.domain.ledger.account import Clawback
 from chalicelib.domain.pricing.access import Access, AccessDocument, Window
 from chalicelib.domain.pricing.discount import Discount
 from chalicelib.domain.pricing.kinds import AnyDiscount, terms_of
+from chalicelib.domain.program.clawback import Clawback
 from chalicelib.domain.program.document import (
     CurrencyDocument,
     ExpiryDocument,

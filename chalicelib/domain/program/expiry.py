@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import Enum
 
-from chalicelib.domain.ledger.entries import NEVER
 from chalicelib.kernel.clock import add_months
 
+NEVER = 0  # the day on which points end that do not
 SHORTEST_MONTH, LONGEST_MONTH, SHORTEST_YEAR = 28, 31, 365
 
 

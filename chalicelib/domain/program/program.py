@@ -19,10 +19,10 @@ from chalicelib.domain.earning.on_occasion import OnDay
 from chalicelib.domain.earning.rule import EarnRule, Pays
 from chalicelib.domain.earning.weighing import Cause
 from chalicelib.domain.errors import FieldError, Refusal
-from chalicelib.domain.ledger.account import Clawback
 from chalicelib.domain.occasions import Day, Occasion
 from chalicelib.domain.pricing.access import Access
 from chalicelib.domain.pricing.discount import Discount
+from chalicelib.domain.program.clawback import Clawback
 from chalicelib.domain.program.expiry import Expiry
 from chalicelib.domain.program.numbers import Numbers
 from chalicelib.domain.rewards.reward import Reward
