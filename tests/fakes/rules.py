@@ -1,9 +1,12 @@
 """Programs and calls that the stories of rules share."""
 
+import json
 from typing import Any
 
+from standardwebhooks import Webhook
+
 from chalicelib.adapters.memory.store import memory_store
-from chalicelib.kernel.clock import from_rfc3339, to_rfc3339
+from chalicelib.kernel.clock import from_rfc3339, to_datetime, to_rfc3339
 from tests.fakes.shop import Reply, Shop
 
 
@@ -82,3 +85,26 @@ def does(shop: Shop, member: str, activity_id: str, activity: str, **properties:
 def why(reply: Reply, rule_id: str) -> str:
     """Why a rule gives what it gives in a quote."""
     return str(next(one["why"] for one in reply.json["explain"] if one["rule"] == rule_id))
+
+
+def edited(shop: Shop, member: str, order_id: str, *lines: dict[str, Any], **more: Any) -> Reply:
+    """A store says another content of an order, by its signed webhook."""
+    made = shop.call("POST", "/v1/keys", {"kind": "webhook", "name": "till", "source": "till"})
+    data = {
+        "id": order_id,
+        "member_id": member,
+        "currency": "EUR",
+        "lines": [{"id": str(index), **line} for index, line in enumerate(lines, 1)],
+        **more,
+    }
+    body = json.dumps({"type": "order.paid", "data": data})
+    stamp = to_datetime(shop.clock.at)
+    message = f"msg_{order_id}_{len(body)}"
+    signature = Webhook(made.json["secret"]).sign(message, stamp, body)
+    headers = {
+        "webhook-id": message,
+        "webhook-timestamp": str(int(stamp.timestamp())),
+        "webhook-signature": signature,
+        "content-type": "application/json",
+    }
+    return shop.call("POST", "/v1/webhooks/orders/till", body, key=None, headers=headers)

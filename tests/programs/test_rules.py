@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.rules import at, document, does, earned, opened, publish, quote, rule, why
+from tests.fakes.rules import (
+    at,
+    document,
+    does,
+    earned,
+    edited,
+    opened,
+    publish,
+    quote,
+    rule,
+    why,
+)
 from tests.fakes.shop import Shop, goods
 
 SKU_123 = goods(1200, sku="123", labels=["color:red"])
@@ -440,3 +451,37 @@ def test_a_quote_explains_multipliers_too_and_knows_what_is_left_of_a_budget() -
     assert why(quoted, "gift") == "30 for the order; the campaign's budget is used up"
     shop.order(member, "2", goods(1000))
     assert why(quote(shop, goods(1000)), "gift") == "the campaign's budget is used up"
+
+
+def test_an_edit_at_the_edge_of_a_budget_keeps_what_the_order_had() -> None:
+    shop = opened(
+        document(
+            rule("gift", per=100, campaign="fair"), campaigns={"fair": {"budget": {"points": 35}}}
+        )
+    )
+    member = shop.enrol()
+    placed_at = "2026-11-23T12:00:00Z"
+    assert earned(shop.order(member, "1", goods(3000), placed_at=placed_at)) == 30
+    assert edited(shop, member, "1", goods(9000), placed_at=placed_at).status == 200
+    assert shop.balance(member, "points") == 35
+    assert earned(shop.order(member, "2", goods(3000))) == 0
+    assert edited(shop, member, "1", goods(1000), placed_at=placed_at).status == 200
+    assert shop.balance(member, "points") == 10
+    assert earned(shop.order(member, "3", goods(9000))) == 25
+
+
+def test_an_edit_is_decided_by_what_was_known_when_the_order_came() -> None:
+    gold = {"if": {"tiers": ["gold"]}}
+    shop = opened(
+        document(
+            rule("base", per=100),
+            rule("more", "per_order", give=1000, **gold),
+            counters={"spend": {"of": "spend"}},
+            tiers={"levels": [{"id": "gold", "label": "Gold", "at_least": {"spend": 1000}}]},
+        )
+    )
+    member = shop.enrol()
+    placed_at = "2026-11-23T12:00:00Z"
+    shop.order(member, "1", goods(1000), placed_at=placed_at)
+    assert edited(shop, member, "1", goods(2000), placed_at=placed_at).status == 200
+    assert shop.balance(member, "points") == 20  # he was not gold then

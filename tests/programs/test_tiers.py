@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.rules import account, at, document, does, earned, opened, publish, quote, rule
+from tests.fakes.rules import (
+    account,
+    at,
+    document,
+    does,
+    earned,
+    edited,
+    opened,
+    publish,
+    quote,
+    rule,
+)
 from tests.fakes.shop import Shop, goods
 
 BASE = rule("base", per=100)
@@ -399,3 +410,55 @@ def test_a_merge_keeps_when_something_was_counted_last() -> None:
     assert shop.call("POST", f"/v1/members/{ada}/merge", {"member_id": bob}).status == 200
     assert segments_of(shop, ada) == {"lively"}
     assert account(shop, ada)["counters"] == {"orders": 3}
+
+
+def test_a_promise_survives_the_refund_of_another_order() -> None:
+    """Held by the terms of an earlier version, which today's counters would not support."""
+    shop = opened(tiered(*SEPHORA, counters=YEARLY, kept="to_end_of_next_period"))
+    member = shop.enrol()
+    shop.order(member, "1", goods(35000))
+    at(shop, "2026-12-01T12:00:00Z")
+    higher = (SEPHORA[0], level("vib", spend=90000), SEPHORA[2])
+    publish(shop, tiered(*higher, counters=YEARLY, kept="to_end_of_next_period"))
+    shop.order(member, "2", goods(500))
+    shop.refund("2", "r")
+    assert tier(shop, member) == "vib"
+
+
+def test_it_is_kept_as_long_as_the_counter_is_high_enough_whatever_kept_months_says() -> None:
+    counters = {"stars": {**STARS["stars"], "window": {"rolling_months": 12}}}
+    levels = (level("green"), level("gold", stars=500))
+    shop = opened(tiered(*levels, counters=counters, kept_months=1))
+    member = shop.enrol()
+    shop.order(member, "1", goods(50000))
+    at(shop, "2027-11-22T12:00:00Z")
+    assert tier(shop, member) == "gold"
+    at(shop, "2027-11-23T00:00:00Z")
+    assert tier(shop, member) == "green"
+
+
+def test_points_that_expired_before_their_refund_count_no_longer_either() -> None:
+    base = tiered(*LEVELS, counters=STARS)
+    base["currencies"] = {"points": {"label": "Points", "expires": {"days": 3}}}
+    shop = opened(base)
+    member = shop.enrol()
+    shop.order(member, "1", goods(2500))
+    at(shop, "2026-12-01T12:00:00Z")
+    assert (tier(shop, member), shop.balance(member, "points")) == ("twenty", 0)
+    shop.refund("1", "r")
+    assert (tier(shop, member), shop.balance(member, "points")) == ("zero", 0)
+
+
+def test_an_edit_that_moves_the_day_moves_what_was_counted() -> None:
+    monthly = {"spend": {"of": "spend", "window": "month"}}
+    shop = opened(tiered(*METALS, counters=monthly))
+    at(shop, "2026-11-30T12:00:00Z")
+    member = shop.enrol()
+    at(shop, "2026-12-02T12:00:00Z")
+    shop.order(member, "1", goods(15000), placed_at="2026-12-01T00:00:00Z")
+    assert tier(shop, member) == "silver"
+    moved = edited(shop, member, "1", goods(15000), placed_at="2026-11-30T23:00:00Z")
+    assert moved.status == 200
+    assert account(shop, member)["counters"] == {"spend": 0}
+    edited(shop, member, "1", goods(15000), placed_at="2026-12-01T01:00:00Z")
+    assert account(shop, member)["counters"] == {"spend": 15000}

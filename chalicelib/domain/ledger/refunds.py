@@ -121,7 +121,7 @@ def returned_budgets(
         elif was > 0 >= was + taken:
             back[campaign.number] -= 1
     return tuple(
-        (number, max(amount, -standing.budgets[number]))
+        (number, amount)
         for number, amount in sorted(back.items())
         if amount < 0 < standing.budgets[number]
     )

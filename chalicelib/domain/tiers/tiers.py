@@ -124,7 +124,7 @@ class Tiers:
             return held
         now = self.reached(tallies, today)
         below = self.position(held.level) - 1
-        if self.one_down and below > max(now.position, LOWEST):
+        if self.one_down and below > now.position:
             return self._with(held, Reached(below, self._one_more_period(below, today)))
         return self._with(held, now)
 
