@@ -462,3 +462,24 @@ def test_an_edit_that_moves_the_day_moves_what_was_counted() -> None:
     assert account(shop, member)["counters"] == {"spend": 0}
     edited(shop, member, "1", goods(15000), placed_at="2026-12-01T01:00:00Z")
     assert account(shop, member)["counters"] == {"spend": 15000}
+
+
+def test_a_merge_keeps_the_floor_of_either() -> None:
+    shop = opened(tiered(*METALS, counters=SPEND))
+    ada, bob = shop.enrol(), shop.enrol(external_id="bob")
+    give_tier(shop, ada, "k", "gold", until="2027-01-01")
+    assert shop.call("POST", f"/v1/members/{bob}/merge", {"member_id": ada}).status == 200
+    assert tier(shop, bob) == "gold"
+    at(shop, "2027-01-01T00:00:00Z")
+    assert tier(shop, bob) == "bronze"
+
+
+def test_an_order_that_counts_only_after_its_edit_knows_the_member() -> None:
+    staff = {"if": {"segments": ["staff"]}}
+    segments = {"staff": {"attributes": {"staff": [True]}}}
+    shop = opened(document(rule("gift", "per_order", give=9, **staff), segments=segments))
+    member = shop.enrol(attributes={"staff": True})
+    shop.order(member, "1", goods(100), placed_at="2026-11-01T12:00:00Z")
+    assert shop.balance(member, "points") == 0  # placed before he joined
+    edited(shop, member, "1", goods(100), placed_at="2026-11-23T12:00:00Z")
+    assert shop.balance(member, "points") == 9

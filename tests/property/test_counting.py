@@ -92,3 +92,23 @@ def test_what_is_taken_back_is_as_if_it_had_never_been(
         back = window.add(_counted(window, days), 1, FIRST + day, -amount)
         expected = window.value(_counted(window, without), today)
         assert window.value(back, today) == expected
+
+
+@given(DAYS, DAYS)
+def test_two_members_become_one_as_if_one_had_counted(
+    mine: list[tuple[int, int]], others: list[tuple[int, int]]
+) -> None:
+    today = FIRST + max((day for day, _ in [*mine, *others]), default=0)
+    kinds: list[Window] = [Lifetime(), Calendar("month"), Rolling(days=90)]
+    for window in kinds:
+        both = window.together([*_counted(window, mine), *_counted(window, others)])
+        expected = window.value(_counted(window, [*mine, *others]), today)
+        assert window.value(both, today) == expected
+
+
+def test_before_a_pause_of_both_nothing_counts() -> None:
+    window = UntilIdle(days=10)
+    early, late = Tally(1, FIRST, FIRST + 5, 3), Tally(1, FIRST + 15, FIRST + 16, 4)
+    assert window.together([late, early]) == [late]
+    bridge = Tally(1, FIRST + 14, FIRST + 14, 5)
+    assert window.together([early, bridge]) == [Tally(1, FIRST, FIRST + 14, 8)]
