@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.ledger.entries import LogKey
 from tests.fakes.rules import (
     at,
     document,
@@ -485,3 +486,26 @@ def test_an_edit_is_decided_by_what_was_known_when_the_order_came() -> None:
     shop.order(member, "1", goods(1000), placed_at=placed_at)
     assert edited(shop, member, "1", goods(2000), placed_at=placed_at).status == 200
     assert shop.balance(member, "points") == 20  # he was not gold then
+
+
+def test_the_same_story_makes_the_same_bytes() -> None:
+    def played() -> list[bytes]:
+        shop = opened(
+            document(
+                rule("base", per=70, caps=[{"per": "day", "points": 90}]),
+                rule("third", "per_order", give=5, **{"if": {"purchase": {"every": 3}}}),
+                multipliers=[{"id": "two", "currency": "points", "percent": 150}],
+                counters={"spend": {"of": "spend", "window": {"rolling_days": 30}}},
+                tiers={"levels": [{"id": "gold", "label": "Gold", "at_least": {"spend": 5000}}]},
+            )
+        )
+        member = shop.enrol()
+        for number in range(6):
+            shop.clock.at += 7 * 86_400_000
+            shop.order(member, str(number), goods(1999, 2, categories=["b", "a"]))
+        shop.refund("4", "r", amount=1000)
+        store = shop.runtime.context.store
+        log = store.ledger.entries(LogKey(shop.program_id, member), None, 99)
+        return [one.body for one in log]
+
+    assert played() == played()
