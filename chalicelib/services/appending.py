@@ -189,11 +189,16 @@ def _put(
     return None if wrote is Wrote.STORED else ledger.entry(stored.key, stored.version)
 
 
+def budget_name(number: int) -> str:
+    """What the counter of a campaign's budget is called."""
+    return f"budget#{number}"
+
+
 def _of_budget(stored: StoredEntry, program: Program, number: int, amount: int) -> Take:
     campaign = program.campaigns_by_number.get(number)
     budget = campaign.budget if campaign and amount > 0 else None
     limit = budget.limit if budget else None
-    return Take(stored.key.program_id, f"budget#{number}", amount, limit)
+    return Take(stored.key.program_id, budget_name(number), amount, limit)
 
 
 def _left(context: Context, budgets: dict[int, Take]) -> dict[int, int]:

@@ -22,6 +22,7 @@ from chalicelib.domain.segments import Person
 from chalicelib.kernel.clock import Instant, local_date
 from chalicelib.services import vouchers
 from chalicelib.services.accounts import account
+from chalicelib.services.appending import budget_name
 from chalicelib.services.context import Context, Here
 from chalicelib.services.order_facts import person_of
 from chalicelib.services.orders import program_for
@@ -69,7 +70,7 @@ def quote(
         head = replace(found, snapshot=snapshot)
         person = person_of(context, here, member_id, program)
     offered = [_offered(context, here, program, code, head, now) for code in codes]
-    left = budgets_left(context, here, program)
+    left = _budgets_left(context, here, program)
     return _quote(program, _with_gifts(order, offered), head, now, person, offered, left)
 
 
@@ -108,15 +109,14 @@ def _quote(
     return Quote(program, order, priced, earnings, multipliers, entered, offered)
 
 
-def budgets_left(context: Context, here: Here, program: Program) -> dict[int, int]:
+def _budgets_left(context: Context, here: Here, program: Program) -> dict[int, int]:
     """What is left of every budget now, by the campaign's number."""
-    return {
-        one.number: max(
-            0, one.budget.limit - context.store.ledger.used(here.program_id, f"budget#{one.number}")
-        )
-        for one in program.campaigns
-        if one.budget is not None
-    }
+    left = {}
+    for one in program.campaigns:
+        if one.budget is not None:
+            used = context.store.ledger.used(here.program_id, budget_name(one.number))
+            left[one.number] = max(0, one.budget.limit - used)
+    return left
 
 
 def _offered(

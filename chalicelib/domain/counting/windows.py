@@ -47,8 +47,21 @@ class Window(Protocol):
         """How many tallies there are at most."""
 
 
+class _WithoutPeriods:
+    """What windows have in common that know no period."""
+
+    def value_before(self, tallies: Sequence[Tally], today: int) -> int:  # noqa: ARG002
+        return 0
+
+    def ends(self, today: int) -> None:  # noqa: ARG002
+        return
+
+    def started(self, today: int) -> None:  # noqa: ARG002
+        return
+
+
 @dataclass(frozen=True)
-class Lifetime:
+class Lifetime(_WithoutPeriods):
     """All there ever was."""
 
     buckets: int = 1
@@ -63,15 +76,6 @@ class Lifetime:
 
     def value(self, tallies: Sequence[Tally], today: int) -> int:  # noqa: ARG002
         return sum(one.amount for one in tallies)
-
-    def value_before(self, tallies: Sequence[Tally], today: int) -> int:  # noqa: ARG002
-        return 0
-
-    def ends(self, today: int) -> None:  # noqa: ARG002
-        return
-
-    def started(self, today: int) -> None:  # noqa: ARG002
-        return
 
     def falls(self, tallies: Sequence[Tally], today: int, need: int) -> int:  # noqa: ARG002
         return 0
@@ -122,7 +126,7 @@ class Calendar:
 
 
 @dataclass(frozen=True)
-class Rolling:
+class Rolling(_WithoutPeriods):
     """The last so many days or months, today included: what was counted on 15 January counts for
     twelve months up to 14 January."""
 
@@ -141,15 +145,6 @@ class Rolling:
 
     def value(self, tallies: Sequence[Tally], today: int) -> int:
         return sum(one.amount for one in tallies if one.start <= today < self.leaves(one.start))
-
-    def value_before(self, tallies: Sequence[Tally], today: int) -> int:  # noqa: ARG002
-        return 0
-
-    def ends(self, today: int) -> None:  # noqa: ARG002
-        return
-
-    def started(self, today: int) -> None:  # noqa: ARG002
-        return
 
     def falls(self, tallies: Sequence[Tally], today: int, need: int) -> int:
         left = self.value(tallies, today)
@@ -170,7 +165,7 @@ class Rolling:
 
 
 @dataclass(frozen=True)
-class UntilIdle:
+class UntilIdle(_WithoutPeriods):
     """Everything since the last pause: so many days or months without anything set it to zero."""
 
     days: int = 0
@@ -199,15 +194,6 @@ class UntilIdle:
 
     def value(self, tallies: Sequence[Tally], today: int) -> int:
         return sum(one.amount for one in tallies if today < self._over(one.last))
-
-    def value_before(self, tallies: Sequence[Tally], today: int) -> int:  # noqa: ARG002
-        return 0
-
-    def ends(self, today: int) -> None:  # noqa: ARG002
-        return
-
-    def started(self, today: int) -> None:  # noqa: ARG002
-        return
 
     def falls(self, tallies: Sequence[Tally], today: int, need: int) -> int:  # noqa: ARG002
         return max((self._over(one.last) for one in tallies), default=today)

@@ -9,6 +9,14 @@ from chalicelib.domain.conditions.situation import Situation
 USED_UP = "the campaign's budget is used up"
 
 
+def why_not(
+    campaign: "Campaign | None", condition: WhyNot | None, situation: Situation
+) -> str | None:
+    """Why what belongs to a campaign and has a condition does not apply; None where it does."""
+    reason = campaign.why_not(situation) if campaign else None
+    return reason or (condition(situation) if condition else None)
+
+
 @dataclass(frozen=True)
 class Budget:
     """What a campaign gives to all members together, at most."""

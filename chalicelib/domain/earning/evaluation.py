@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from chalicelib.domain.conditions.situation import Situation
-from chalicelib.domain.earning.campaigns import USED_UP, Campaign
+from chalicelib.domain.earning.campaigns import USED_UP, Campaign, why_not
 from chalicelib.domain.earning.multiplying import (
     Combine,
     Multiplier,
@@ -96,9 +96,7 @@ def explain_multipliers(
     counted = {number for one in earnings for number in one.factors}
     found: list[tuple[Multiplier, str | None]] = []
     for one in program.multipliers_by_number.values():
-        reason = (one.campaign and one.campaign.why_not(situation)) or (
-            one.condition and one.condition(situation)
-        )
+        reason = why_not(one.campaign, one.condition, situation)
         if one.number in counted:
             found.append((one, None))
         else:
@@ -128,9 +126,7 @@ def _one(
     remainders: Mapping[int, int] | None,
     applying: dict[int, bool],
 ) -> Earning:
-    reason = (rule.campaign and rule.campaign.why_not(situation)) or (
-        rule.condition and rule.condition(situation)
-    )
+    reason = why_not(rule.campaign, rule.condition, situation)
     if reason:
         return Earning(rule, 0, 0, reason)
     weights = rule.weigh(situation.cause)
@@ -168,10 +164,7 @@ def _applying(
     found = []
     for one in program.multipliers_of(rule):
         if one.number not in applying:
-            applying[one.number] = not (
-                (one.campaign and one.campaign.why_not(situation))
-                or (one.condition and one.condition(situation))
-            )
+            applying[one.number] = why_not(one.campaign, one.condition, situation) is None
         if applying[one.number] and _touches(one, situation, weights):
             found.append(one)
     return largest_of_groups(found) if len(found) > 1 else found

@@ -58,7 +58,7 @@ class Multiplier:
 
     @property
     def of_all_lines(self) -> bool:
-        return self.lines.include is None and self.lines.exclude is None
+        return self.lines.all
 
     def describe(self) -> str:
         """For the shop."""

@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 
-from chalicelib.domain.conditions.situation import Situation
 from chalicelib.domain.counting.counter import Counter, Measure
-from chalicelib.domain.earning.evaluation import Earning, Room, evaluate, spent_of_budgets
+from chalicelib.domain.earning.evaluation import Earning, spent_of_budgets
 from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.ledger.account import Account, Head
 from chalicelib.domain.ledger.commands import Facts, RecordActivity
-from chalicelib.domain.ledger.crediting import credit
+from chalicelib.domain.ledger.crediting import credit, earn
 from chalicelib.domain.ledger.entries import SCHEMA, Effect, Entry, Kind, StoredEntry
-from chalicelib.domain.ledger.orders import counts, refuse_time, renew
+from chalicelib.domain.ledger.orders import earns, refuse_time, renew
 from chalicelib.domain.ledger.progress import know, review
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import Instant, local_date
@@ -35,29 +34,18 @@ def record_activity(
     account = Account.open(head.snapshot)
     effects: list[Effect] = []
     known, tier, budgets = None, None, {}
-    if counts(activity.occurred_at, account.was.joined_at) and program.earns_on(
-        activity.occurred_at
-    ):
-        day = local_date(activity.occurred_at, program.zone)
-        known = know(
-            program,
-            account,
-            head.key.member_id,
-            activity.occurred_at,
-            recorded_at,
-            facts.person,
-        )
-        situation = Situation(activity, program.zone, account.was.joined_at, known)
-        today, counters = day.toordinal(), program.counters_by_number
-        room = Room(lambda number: counters[number].value(account.tallies, today), facts.left)
-        earnings = evaluate(program, situation, account.remainders, room)
+    at = activity.occurred_at
+    if earns(program, at, account.was.joined_at):
+        known = know(program, account, head.key.member_id, at, recorded_at, facts.person)
+        earnings = earn(program, account, activity, known, facts.left)
         budgets = spent_of_budgets(earnings)
-        effects = credit(account, program, earnings, activity.occurred_at, known.tier)
+        effects = credit(account, program, earnings, at, known.tier)
+        day = local_date(at, program.zone).toordinal()
         for counter in program.counters:
-            account.count(counter, day.toordinal(), _counted(counter, command, earnings))
+            account.count(counter, day, _counted(counter, command, earnings))
         tier = review(account, program, recorded_at)
         if activity.type not in program.not_renewing:
-            renew(account, program, activity.occurred_at)
+            renew(account, program, at)
     return Entry(
         schema=SCHEMA,
         kind=Kind.ACTIVITY,

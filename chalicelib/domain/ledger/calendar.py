@@ -6,19 +6,16 @@ them, for it is nothing that a ledger knows: a sweep asks the profile, and the r
 year (`celebrate`).
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from chalicelib.domain.conditions.situation import Situation
-from chalicelib.domain.earning.evaluation import Earning, Room, evaluate, spent_of_budgets
 from chalicelib.domain.earning.on_occasion import OnDay
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger.account import Account, Head
 from chalicelib.domain.ledger.commands import Celebrate, Facts
-from chalicelib.domain.ledger.crediting import credit
+from chalicelib.domain.ledger.crediting import credit, earn
 from chalicelib.domain.ledger.entries import (
     SCHEMA,
     Effect,
@@ -49,7 +46,6 @@ class Brought:
     entry_kind: Kind
     account: Account
     effects: tuple[Effect, ...]
-    budgets: tuple[tuple[int, int], ...]
 
 
 def next_brought(head: Head, versions: Versions) -> Brought | None:
@@ -81,10 +77,7 @@ def celebrate(
     account = Account.open(head.snapshot)
     person = facts.person if facts else Person()
     occasion = Occasion(Day.BIRTHDAY, command.at, command.year)
-    left = facts.left if facts else {}
-    effects, earnings = _earn(
-        head, account, occasion, program, recorded_at, person, Room(left=left)
-    )
+    effects = _earn(head, account, occasion, program, recorded_at, person)
     if not effects:
         return BIRTHDAY_REFUSED
     return Entry(
@@ -97,7 +90,6 @@ def celebrate(
         effects=tuple(effects),
         moves=account.moved(),
         snapshot=account.snapshot(),
-        budgets=tuple(sorted(spent_of_budgets(earnings).items())),
     )
 
 
@@ -142,17 +134,14 @@ def _on(head: Head, day: int, zone: ZoneInfo, versions: Versions) -> Brought | N
     program = versions.at(at)
     account = Account.open(head.snapshot)
     effects: list[Effect] = []
-    spent: Counter[int] = Counter()
     for occasion in _occasions(head.snapshot, program, date.fromordinal(day), at):
-        given, earnings = _earn(head, account, occasion, program, at, Person(), Room())
-        effects += given
-        spent.update(spent_of_budgets(earnings))
+        effects += _earn(head, account, occasion, program, at, Person())
     kind = Kind.CELEBRATED if effects else Kind.CONVERTED
     for conversion in program.conversions:
         effects += _convert(account, conversion, program, date.fromordinal(day), at)
     if not effects:
         return None
-    return Brought(at, day, kind, account, tuple(effects), tuple(sorted(spent.items())))
+    return Brought(at, day, kind, account, tuple(effects))
 
 
 def _occasions(
@@ -191,13 +180,10 @@ def _earn(
     program: Program,
     recorded_at: Instant,
     person: Person,
-    room: Room,
-) -> tuple[list[Effect], list[Earning]]:
-    """What a day earns."""
-    if not program.earns_on(occasion.placed_at):
-        return [], []
-    member_id = head.key.member_id
-    known = know(program, account, member_id, occasion.placed_at, recorded_at, person)
-    situation = Situation(occasion, program.zone, account.was.joined_at, known)
-    earnings = [one for one in evaluate(program, situation, {}, room) if one.points]
-    return credit(account, program, earnings, occasion.placed_at, known.tier), earnings
+) -> list[Effect]:
+    """What a day earns. No campaign with a budget is about days: publishing refuses it."""
+    at = occasion.placed_at
+    if not program.earns_on(at):
+        return []
+    known = know(program, account, head.key.member_id, at, recorded_at, person)
+    return credit(account, program, earn(program, account, occasion, known, {}), at, known.tier)

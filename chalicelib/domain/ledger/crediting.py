@@ -1,14 +1,28 @@
-"""What rules gave goes into the account, and into the effects that entries keep."""
+"""What rules give, and how it goes into the account and into the effects that entries keep."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
-from chalicelib.domain.earning.evaluation import Earning
+from chalicelib.domain.conditions.situation import Known, Situation
+from chalicelib.domain.earning.evaluation import Earning, Room, evaluate
 from chalicelib.domain.earning.rule import EarnRule
+from chalicelib.domain.earning.weighing import Cause
 from chalicelib.domain.ledger.account import Account
 from chalicelib.domain.ledger.entries import Effect, State
 from chalicelib.domain.ledger.story import bucket_of, is_pending
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import Instant, local_date
+
+
+def earn(
+    program: Program, account: Account, cause: Cause, known: Known, left: Mapping[int, int]
+) -> list[Earning]:
+    """What every rule gives an account for a cause of which nothing is recorded yet; `left` is of
+    the campaigns' budgets, by number."""
+    situation = Situation(cause, program.zone, account.was.joined_at, known)
+    day = local_date(cause.placed_at, program.zone).toordinal()
+    counters = program.counters_by_number
+    room = Room(lambda number: counters[number].value(account.tallies, day), left)
+    return evaluate(program, situation, account.remainders, room)
 
 
 def credit(

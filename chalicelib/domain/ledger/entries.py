@@ -72,7 +72,8 @@ class State(IntEnum):
     LAPSED = 4  # to be taken back, but gone by expiry already: nobody loses them twice
 
 
-UNCOUNTED = frozenset({State.CONFIRMED, State.RESERVED, State.LAPSED})  # no change of what is owned
+PASSING = frozenset({State.CONFIRMED, State.RESERVED})  # no change of what a rule gave
+UNCOUNTED = PASSING | {State.LAPSED}  # no change of what is owned
 
 
 class Standing(IntEnum):

@@ -1,6 +1,5 @@
 """An order was placed, paid, changed or confirmed: every earn rule weighs it and gives points."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -18,7 +17,7 @@ from chalicelib.domain.ledger.commands import (
     OrderFacts,
     RecordOrder,
 )
-from chalicelib.domain.ledger.crediting import credit, effect_of
+from chalicelib.domain.ledger.crediting import credit, earn, effect_of
 from chalicelib.domain.ledger.entries import (
     SCHEMA,
     Effect,
@@ -88,10 +87,10 @@ def record_order(
     account = Account.open(head.snapshot)
     effects: list[Effect] = []
     known, tier, budgets = None, None, {}
-    if counts(order.placed_at, account.was.joined_at) and program.earns_on(order.placed_at):
+    if earns(program, order.placed_at, account.was.joined_at):
         member_id = head.key.member_id
         known = know(program, account, member_id, order.placed_at, recorded_at, facts.person)
-        earnings = _earn(program, account, order, known, facts)
+        earnings = earn(program, account, order, known, facts.left)
         budgets = spent_of_budgets(earnings)
         effects = credit(
             account,
@@ -101,7 +100,8 @@ def record_order(
             known.tier,
             lambda rule: waits_until(program, rule, order, command.paid, confirmed=False),
         )
-        count_order(account, None, _first(order, program, known, command.paid), effects)
+        first = OrderStory(order, program, Returned(order), command.paid, known)
+        count_order(account, None, first, effects)
         tier = review(account, program, recorded_at)
         renew(account, program, order.placed_at)
     return Entry(
@@ -182,9 +182,10 @@ def confirm_order(
     )
 
 
-def counts(at: Instant, joined_at: Instant) -> bool:
-    """Whether something happened since the member joined; stores tell whole seconds."""
-    return at >= joined_at // SECOND * SECOND
+def earns(program: Program, at: Instant, joined_at: Instant) -> bool:
+    """Whether something happened since the member joined (stores tell whole seconds), and before
+    the program's last day to earn."""
+    return at >= joined_at // SECOND * SECOND and program.earns_on(at)
 
 
 def renew(account: Account, program: Program, active_at: Instant) -> None:
@@ -258,9 +259,7 @@ def _given(
 ) -> tuple[list[Earning], Known | None]:
     """What every rule gives for the new content by itself, on what was known at first."""
     program = before.program
-    if not counts(content.placed_at, account.was.joined_at) or not program.earns_on(
-        content.placed_at
-    ):
+    if not earns(program, content.placed_at, account.was.joined_at):
         return [], None
     known = before.known or know(
         program, account, head.key.member_id, content.placed_at, recorded_at, facts.person
@@ -279,43 +278,14 @@ def _given(
     return evaluate(program, situation, None, Room(used, left)), known
 
 
-def _earn(
-    program: Program, account: Account, order: Order, known: Known, facts: Facts
-) -> list[Earning]:
-    """What an order earns that nothing is known of yet."""
-    situation = Situation(order, program.zone, account.was.joined_at, known)
-    day = local_date(order.placed_at, program.zone).toordinal()
-    counters = program.counters_by_number
-    room = Room(lambda number: counters[number].value(account.tallies, day), facts.left)
-    return evaluate(program, situation, account.remainders, room)
-
-
 def foresee(
     head: Head, order: Order, program: Program, known: Known, left: Mapping[int, int]
 ) -> list[Earning]:
     """What an order would earn an account, rule by rule; `left` is of the campaigns' budgets."""
     account = Account.open(head.snapshot)
-    if not counts(order.placed_at, account.was.joined_at) or not program.earns_on(order.placed_at):
+    if not earns(program, order.placed_at, account.was.joined_at):
         return []
-    return _earn(program, account, order, known, Facts(left=left))
-
-
-def _first(order: Order, program: Program, known: Known, paid: bool) -> OrderStory:
-    """An order as it stands after its first entry, as far as counters look at it."""
-    return OrderStory(
-        order=order,
-        program=program,
-        given=(),
-        net=Counter(),
-        returned=Returned(order),
-        paid=paid,
-        confirmed=False,
-        buckets=(),
-        last=None,
-        known=known,
-        counted=Counter(),
-        budgets=Counter(),
-    )
+    return earn(program, account, order, known, left)
 
 
 def _difference(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from chalicelib.domain.conditions.situation import Known
 from chalicelib.domain.counting.counter import Counter, Measure
 from chalicelib.domain.ledger.account import Account
-from chalicelib.domain.ledger.entries import UNCOUNTED, Effect, Snapshot, State
+from chalicelib.domain.ledger.entries import PASSING, Effect, Snapshot
 from chalicelib.domain.ledger.story import OrderStory
 from chalicelib.domain.program.program import Program
 from chalicelib.domain.segments import Person, Regular
@@ -73,7 +73,7 @@ def review(
 ) -> tuple[int, int] | None:
     """Lets what is counted no longer leave, and the tier follow; the change of the tier, if any."""
     today = local_date(recorded_at, program.zone).toordinal()
-    by_number = {counter.number: counter for counter in program.counters}
+    by_number = program.counters_by_number
     account.tallies = [
         one
         for one in account.tallies
@@ -94,7 +94,7 @@ def take_progress(
 ) -> None:
     """Adds what was counted of a member who is merged into this one; the better tier is kept."""
     both = [*account.tallies, *other.tallies]
-    known = {counter.number for counter in program.counters}
+    known = program.counters_by_number
     account.tallies = [one for one in both if one.counter not in known]
     for counter in program.counters:
         account.tallies += counter.window.together(counter.mine(both))
@@ -123,7 +123,7 @@ def _day(standing: OrderStory) -> int:
 def _plus(net: Mapping[int, int], effects: Iterable[Effect]) -> dict[int, int]:
     after = dict(net)
     for effect in effects:
-        if effect.state not in UNCOUNTED or effect.state == State.LAPSED:
+        if effect.state not in PASSING:
             after[effect.rule] = after.get(effect.rule, 0) + effect.amount
     return after
 

@@ -18,6 +18,7 @@ from chalicelib.domain.ledger import refs
 from chalicelib.domain.ledger.account import Bucket
 from chalicelib.domain.ledger.commands import OrderFacts
 from chalicelib.domain.ledger.entries import (
+    PASSING,
     UNCOUNTED,
     Effect,
     Kind,
@@ -95,16 +96,17 @@ class OrderStory:
 
     order: Order  # its content now
     program: Program  # whose rules decide it
-    given: tuple[Effect, ...]  # by each rule, for the content, before any refund
-    net: Counter[int]  # what each rule has given, less what was taken back
     returned: Returned
     paid: bool
-    confirmed: bool
-    buckets: tuple[Bucket, ...]  # into which it gave
-    last: StoredEntry | None  # the entry that gave it its content
     known: Known | None  # what was known of the member; None: the order counts nothing
-    counted: Counter[int]  # what each rule has given, with what expired before it was taken back
-    budgets: Counter[int]  # what it takes of each campaign's budget
+    confirmed: bool = False
+    last: StoredEntry | None = None  # the entry that gave it its content
+    given: tuple[Effect, ...] = ()  # by each rule, for the content, before any refund
+    buckets: tuple[Bucket, ...] = ()  # into which it gave
+    # What each rule has given, less what was taken back; and with what had expired before that.
+    net: Counter[int] = field(default_factory=Counter)
+    counted: Counter[int] = field(default_factory=Counter)
+    budgets: Counter[int] = field(default_factory=Counter)  # what it takes of each campaign's
 
     def nominal(self, effect: Effect) -> int:
         """What a rule's gift is worth after the refunds so far, by the cumulative method."""
@@ -183,7 +185,7 @@ def fold(story: Sequence[StoredEntry], facts: OrderFacts | None) -> OrderStory |
         for effect in entry.effects:
             if effect.state not in UNCOUNTED:
                 net[effect.rule] += effect.amount
-            if effect.state not in UNCOUNTED or effect.state == State.LAPSED:
+            if effect.state not in PASSING:
                 counted[effect.rule] += effect.amount
         buckets |= dict.fromkeys(lot.bucket for lot in entry.moves if lot.amount > 0)
         if entry.refunded is not None and returned is not None:

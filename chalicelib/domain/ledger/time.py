@@ -13,7 +13,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from chalicelib.domain.ledger.account import Account, Head
-from chalicelib.domain.ledger.calendar import next_brought
+from chalicelib.domain.ledger.calendar import Brought, next_brought
 from chalicelib.domain.ledger.entries import (
     SCHEMA,
     Effect,
@@ -48,6 +48,7 @@ class Due:
     at: Instant
     kind: Kind
     what: int  # the day of lots, the number of a reservation
+    brought: Brought | None = None  # what the calendar brings then
 
     def ref(self, head: Head) -> str:
         """Names the fact in its log, once for ever.
@@ -66,7 +67,7 @@ def next_due(head: Head, versions: Versions) -> Due | None:
     dues = list(_dues(head.snapshot, zone)) if zone else []
     brought = next_brought(head, versions)
     if brought is not None:
-        dues.append(Due(brought.at, Kind.CONVERTED, brought.day))
+        dues.append(Due(brought.at, Kind.CONVERTED, brought.day, brought))
     return min(dues, key=lambda due: (due.at, due.kind, due.what), default=None)
 
 
@@ -114,8 +115,8 @@ FAR: Instant = 2**62  # later than every clock
 
 
 def _follow(head: Head, due: Due, versions: Versions) -> StoredEntry:
-    if due.kind is Kind.CONVERTED:
-        return _bring(head, due, versions)
+    if due.brought is not None:
+        return _bring(head, due, due.brought, versions)
     account = Account.open(head.snapshot)
     tier = None
     if due.kind is Kind.TIER_ENDED:
@@ -155,10 +156,8 @@ def _follow(head: Head, due: Due, versions: Versions) -> StoredEntry:
     return StoredEntry(head.key, head.version + 1, ref, head.hash, encode(entry))
 
 
-def _bring(head: Head, due: Due, versions: Versions) -> StoredEntry:
+def _bring(head: Head, due: Due, brought: Brought, versions: Versions) -> StoredEntry:
     """What the calendar brings on a day: all of it is one entry."""
-    brought = next_brought(head, versions)
-    assert brought is not None  # noqa: S101 (it is due)
     ref = due.ref(head)
     entry = Entry(
         schema=SCHEMA,
@@ -170,7 +169,6 @@ def _bring(head: Head, due: Due, versions: Versions) -> StoredEntry:
         effects=brought.effects,
         moves=brought.account.moved(),
         snapshot=brought.account.snapshot(converted_on=brought.day),
-        budgets=brought.budgets,
     )
     return StoredEntry(head.key, head.version + 1, ref, head.hash, encode(entry))
 

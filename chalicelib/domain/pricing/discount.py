@@ -15,7 +15,7 @@ from chalicelib.domain.conditions.condition import WhyNot
 from chalicelib.domain.conditions.documents import ConditionDocument, Identifier
 from chalicelib.domain.conditions.situation import Situation
 from chalicelib.domain.counting.counter import Counter
-from chalicelib.domain.earning.campaigns import Campaign
+from chalicelib.domain.earning.campaigns import Campaign, why_not
 from chalicelib.domain.earning.documents import Count, Priority, SelectionDocument
 from chalicelib.domain.earning.selection import Lines
 from chalicelib.domain.orders import Order, allocate
@@ -91,9 +91,7 @@ class Discount:
 
     def off(self, basket: Basket) -> tuple[int, ...] | str:
         """What each line costs less, or why none does."""
-        reason = (self.campaign and self.campaign.why_not(basket.situation)) or (
-            self.condition and self.condition(basket.situation)
-        )
+        reason = why_not(self.campaign, self.condition, basket.situation)
         if reason:
             return reason
         if not any(basket.chosen(self.lines)):

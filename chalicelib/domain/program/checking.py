@@ -1,7 +1,7 @@
 """What a document of the right shape says that cannot be: names of nothing, contradictions."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from itertools import pairwise
@@ -151,16 +151,22 @@ def _check_caps(at: str, rule: EarnRuleDocument) -> Iterator[FieldError]:
 
 
 def _check_exclusive(document: ProgramDocument) -> Iterator[FieldError]:
-    """Of two exclusive rules that may meet, one must come first."""
-    alone = [(at, one) for at, one in enumerate(document.earn) if one.stacking == "exclusive"]
+    """Of two exclusive rules, or discounts, that may meet, one must come first."""
+    rules = [(at, one) for at, one in enumerate(document.earn) if one.stacking == "exclusive"]
+    discounts = [(at, one) for at, one in enumerate(document.discounts) if one.exclusive]
+    yield from _check_alone(document, "earn", rules)
+    yield from _check_alone(document, "discounts", discounts)
+
+
+def _check_alone(
+    document: ProgramDocument, part: str, alone: Sequence[tuple[int, "Runs"]]
+) -> Iterator[FieldError]:
     for place, (at, one) in enumerate(alone):
         for _, other in alone[:place]:
-            same = (one.currency, one.priority) == (other.currency, other.priority)
-            if same and _overlap(document, one, other):
-                reason = (
-                    f"{other.id} is exclusive too and may run at the same time: one comes first"
-                )
-                yield FieldError(f"earn[{at}].priority", reason)
+            meet = getattr(one, "currency", None) == getattr(other, "currency", None)
+            if meet and one.priority == other.priority and _overlap(document, one, other):
+                reason = f"{other.id} is exclusive too and may run then: one comes first"
+                yield FieldError(f"{part}[{at}].priority", reason)
 
 
 Runs = EarnRuleDocument | DiscountDocument
@@ -246,12 +252,6 @@ def _check_discounts(document: ProgramDocument) -> Iterator[FieldError]:
             yield from _unknown(f"{at}.group", [one.group], document.groups, "group")
         if isinstance(one, LadderDocument):
             yield from _check_ladder(document, at, one)
-    alone = [(index, one) for index, one in enumerate(document.discounts) if one.exclusive]
-    for place, (index, one) in enumerate(alone):
-        for _, other in alone[:place]:
-            if one.priority == other.priority and _overlap(document, one, other):
-                reason = f"{other.id} is exclusive too and may run then: one comes first"
-                yield FieldError(f"discounts[{index}].priority", reason)
 
 
 def _check_ladder(document: ProgramDocument, at: str, one: LadderDocument) -> Iterator[FieldError]:
