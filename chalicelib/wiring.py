@@ -5,11 +5,12 @@ The only module that knows which adapter stands behind which port.
 
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chalicelib.domain.ports import (
     ApplePassBuilder,
@@ -25,6 +26,11 @@ from chalicelib.services.access import Doorkeeper
 from chalicelib.services.catalog import Catalog
 from chalicelib.services.context import Context, Keyring
 from chalicelib.services.wallets import Wallets
+
+if TYPE_CHECKING:
+    from chalicelib.adapters.look_book import FolderOfLooks
+
+T = TypeVar("T")
 
 LOOKS = Path(__file__).resolve().parent.parent / "passes"
 APPLE_PUSH_HOST = "api.push.apple.com"
@@ -93,22 +99,26 @@ class Runtime:
             pause=pause or FullJitter(),
         )
         self.doorkeeper = Doorkeeper(self.context)
+        self._builders: dict[str, ApplePassBuilder] = {}
+        self._push_services: dict[str, ApplePushService] = {}
 
     @cached_property
-    def apple_passes(self) -> ApplePassBuilder | None:
-        """None where no Apple certificate was given."""
-        apple = self._json("apple")
-        if apple is None:
-            return None
-        from chalicelib.adapters.apple.passbook import Signer
-        from chalicelib.adapters.apple.passes import ApplePasses
+    def looks(self) -> "FolderOfLooks":
+        """The designs of the passes."""
+        from chalicelib.adapters.look_book import FolderOfLooks
 
-        signer = Signer(
-            apple["certificate"].encode(), apple["key"].encode(), apple["wwdr"].encode()
-        )
-        return ApplePasses(
-            LOOKS, signer, apple["pass_type_id"], apple["team_id"], apple["organization_name"]
-        )
+        return FolderOfLooks(LOOKS)
+
+    def apple_passes(self, program_id: str) -> ApplePassBuilder | None:
+        """Of a program, by its own certificate or the common one; None where there is neither."""
+        return self._of_program(self._builders, program_id, self._builder)
+
+    @property
+    def apple_certificates(self) -> list[ApplePassBuilder]:
+        """One for every certificate that was given."""
+        names = [name for name in self._parameters if re.fullmatch(r"apple(\..+)?", name)]
+        found = (self.apple_passes(name.partition(".")[2]) for name in sorted(names))
+        return [one for one in found if one is not None]
 
     @cached_property
     def google(self) -> GoogleWallet | None:
@@ -116,41 +126,69 @@ class Runtime:
         google = self._json("google")
         if google is None:
             return None
-        from chalicelib.adapters.google.wallet import GoogleLoyalty
+        from chalicelib.adapters.google.wallet import Addresses, GoogleLoyalty
         from chalicelib.adapters.http import Http
 
+        public = self._settings.base_url
         return GoogleLoyalty(
-            looks=LOOKS,
+            looks=self.looks.looks,
             service_account=google["service_account"],
             issuer_id=google["issuer_id"],
             logo_url=google["logo_url"],
             http=Http(),
             clock=self.context.clock,
             base_url=self._settings.google_wallet_url,
+            addresses=Addresses(f"{public}/stamps", f"{public}/google/callbacks")
+            if public
+            else None,
+            redemption_issuers=google.get("redemption_issuers", ()),
         )
 
-    def wallets(self, mode: Mode) -> Wallets:
+    def wallets(self, program_id: str, mode: Mode) -> Wallets:
         """The wallets that a program may reach: a test program never reaches a real phone."""
         settings = self._settings
         test = mode is Mode.TEST
         apple_is_real = settings.apns_host == APPLE_PUSH_HOST
         google_is_real = settings.google_wallet_url == GOOGLE_WALLET_URL
         return Wallets(
-            None if test and apple_is_real else self._apple_push,
+            None
+            if test and apple_is_real
+            else self._of_program(self._push_services, program_id, self._push_service),
             None if test and google_is_real else self.google,
         )
 
-    @property
-    def wallet_names(self) -> list[str]:
-        """The wallets that a pass can be put in."""
-        offered = {"apple": self.apple_passes, "google": self.google}
+    def wallet_names(self, program_id: str) -> list[str]:
+        """The wallets that a program's pass can be put in."""
+        offered = {"apple": self.apple_passes(program_id), "google": self.google}
         return [name for name, wallet in offered.items() if wallet is not None]
 
-    @cached_property
-    def _apple_push(self) -> ApplePushService | None:
-        apple = self._json("apple")
-        if apple is None:
-            return None
+    def _of_program(
+        self, made: dict[str, T], program_id: str, make: Callable[[dict[str, Any]], T]
+    ) -> T | None:
+        """What is made of the certificate of a program, once for each certificate."""
+        own = f"apple.{program_id}"
+        name = own if own in self._parameters else "apple"
+        if name not in made:
+            apple = self._json(name)
+            if apple is None:
+                return None
+            made[name] = make(apple)
+        return made[name]
+
+    def _builder(self, apple: dict[str, Any]) -> ApplePassBuilder:
+        from chalicelib.adapters.apple.passbook import Signer
+        from chalicelib.adapters.apple.passes import ApplePasses
+
+        return ApplePasses(
+            self.looks.looks,
+            Signer(apple["certificate"].encode(), apple["key"].encode(), apple["wwdr"].encode()),
+            apple["pass_type_id"],
+            apple["team_id"],
+            apple["organization_name"],
+            apple.get("nfc_key"),
+        )
+
+    def _push_service(self, apple: dict[str, Any]) -> ApplePushService:
         from chalicelib.adapters.apple.apns import ApnsClient
 
         return ApnsClient(

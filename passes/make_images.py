@@ -9,9 +9,10 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / "classic" / "apple"
+LOOK = Path(__file__).parent / "classic"
+FOLDER = LOOK / "apple"
+MASK = 144  # pixels of a stamp's side
 GREEN = (31, 64, 55)
-DARK = (22, 47, 40)
 CREAM = (246, 239, 226)
 MINT = (207, 227, 214)
 
@@ -27,8 +28,23 @@ def png(width: int, height: int, scale: int, paint: Paint) -> bytes:
         for x in range(width * scale):
             color, alpha = paint((x + 0.5) / scale, (y + 0.5) / scale)
             rows += bytes((*color, round(255 * max(0.0, min(1.0, alpha)))))
-    header = struct.pack(">2L5B", width * scale, height * scale, 8, 6, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(rows), 9)), (b"IEND", b""))
+    return _file(width * scale, height * scale, 6, bytes(rows))
+
+
+def mask(paint: Callable[[float, float], float]) -> bytes:
+    """A square of grey, painted over 48 by 48 points."""
+    rows = bytearray()
+    for y in range(MASK):
+        rows.append(0)
+        for x in range(MASK):
+            amount = paint((x + 0.5) / MASK * 48 - 24, (y + 0.5) / MASK * 48 - 24)
+            rows.append(round(255 * max(0.0, min(1.0, amount))))
+    return _file(MASK, MASK, 0, bytes(rows))
+
+
+def _file(width: int, height: int, kind: int, rows: bytes) -> bytes:
+    header = struct.pack(">2L5B", width, height, 8, kind, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
 
 
@@ -64,11 +80,19 @@ def logo(x: float, y: float) -> tuple[Color, float]:
 
 
 def strip(x: float, y: float) -> tuple[Color, float]:
-    """A row of cups that fades to the right, over a slope of two greens."""
-    ground = _mix(GREEN, DARK, (x / 375 + y / 144) / 2)
-    column = int(x // 62.5)
-    amount = cup(x - column * 62.5 - 31.25, y - 72, 54)
-    return _mix(ground, MINT, amount * (0.85 - 0.13 * column)), 1.0
+    """A faint cup on the right, on whatever colour the card has: the left is for the balance."""
+    return MINT, 0.22 * cup(x - 305, y - 72, 120)
+
+
+def full(x: float, y: float) -> float:
+    """A disc with a cup cut out."""
+    disc = max(0.0, min(1.0, (21 - math.hypot(x, y)) * 3 + 0.5))
+    return disc - max(0.0, min(disc, cup(x, y, 28)))
+
+
+def empty(x: float, y: float) -> float:
+    """A ring."""
+    return 0.55 * max(0.0, min(1.0, (1 - abs(math.hypot(x, y) - 20)) * 3 + 0.5))
 
 
 def _mix(one: Color, other: Color, amount: float) -> Color:
@@ -78,12 +102,20 @@ def _mix(one: Color, other: Color, amount: float) -> Color:
 
 
 def main() -> None:
-    """Writes every image at one, two and three pixels a point."""
-    images = {"icon": (29, 29, icon), "logo": (50, 50, logo), "strip": (375, 144, strip)}
+    """Writes every image at one, two and three pixels a point, and the masks of the stamps."""
+    images = {
+        "icon": (29, 29, icon),
+        "logo": (50, 50, logo),
+        "primaryLogo": (50, 50, logo),
+        "strip": (375, 144, strip),
+    }
     for name, (width, height, paint) in images.items():
         for scale in (1, 2, 3):
             suffix = "" if scale == 1 else f"@{scale}x"
             (FOLDER / f"{name}{suffix}.png").write_bytes(png(width, height, scale, paint))
+    (LOOK / "stamps").mkdir(exist_ok=True)
+    for name, stamp in (("full", full), ("empty", empty)):
+        (LOOK / "stamps" / f"{name}.png").write_bytes(mask(stamp))
 
 
 if __name__ == "__main__":

@@ -1,34 +1,144 @@
-"""Looks: templates of passes, and how the values of a card are put in.
+"""Looks: the designs of passes, one folder each in `passes/`, and how values are put in.
 
-A look is a folder in `passes/`; each wallet has a folder of its own in it. In a template a text
-that is just `{name}` becomes the value as it is, a number staying a number; inside other text a
-placeholder becomes text; a doubled brace is a brace. What asks for a value that the card does not
-have is left out: a member of an object by itself, an element of a list with everything in it.
+    passes/<look>/apple/pass.json, *.png, <language>.lproj/pass.strings
+    passes/<look>/google/class.json, object.json
+    passes/<look>/stamps/full.png, empty.png        (where stamps shall be drawn)
+
+In a template a text that is just `{name}` becomes the value as it is, a number staying a number;
+inside other text a placeholder becomes text; a doubled brace is a brace. What asks for a value that
+the card does not have is left out: a member of an object by itself, an element of a list with
+everything in it.
 """
 
 import json
 import re
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from chalicelib.adapters.pictures import Mask, Stamps
+from chalicelib.domain.cards.card import Colors
 from chalicelib.domain.errors import Fault
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([a-z0-9_.]+)\}")
+_RGB = re.compile(r"rgb\(\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\s*\)")
+_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"\s*=\s*"((?:[^"\\]|\\.)*)"\s*;')
+STRINGS = "pass.strings"
 
 
 class _Absent(Exception):
     """The template asks for something that is not there."""
 
 
-@cache
-def load_look(folder: Path, look: str, file: str) -> Any:
-    """A template of a look, read once. Raises `Fault` where there is none."""
-    path = folder / look / file
-    if not path.is_file():
-        raise Fault(f"the look {look} has no {file}")
-    return json.loads(path.read_text("utf-8"))
+@dataclass(frozen=True)
+class Look:
+    """One design. Its files are read once."""
+
+    folder: Path
+
+    @cached_property
+    def apple(self) -> dict[str, Any]:
+        """The template of pass.json. Raises `Fault` where there is none."""
+        return self._template("apple/pass.json")
+
+    @cached_property
+    def google_class(self) -> dict[str, Any]:
+        """The template of the loyalty class. Raises `Fault` where there is none."""
+        return self._template("google/class.json")
+
+    @cached_property
+    def google_object(self) -> dict[str, Any]:
+        """The template of the loyalty object. Raises `Fault` where there is none."""
+        return self._template("google/object.json")
+
+    @cached_property
+    def apple_files(self) -> dict[str, bytes]:
+        """Images and translations as they stand in the bundle."""
+        folder = self.folder / "apple"
+        found = [*folder.glob("*.png"), *folder.glob(f"*.lproj/{STRINGS}")]
+        found += folder.glob("*.lproj/*.png")
+        return {one.relative_to(folder).as_posix(): one.read_bytes() for one in sorted(found)}
+
+    @cached_property
+    def stamps(self) -> Stamps | None:
+        """The masks of its stamps. Raises `NotAPicture` where they are none."""
+        full, empty = (self.folder / "stamps" / f"{name}.png" for name in ("full", "empty"))
+        if not full.is_file() or not empty.is_file():
+            return None
+        return Stamps(Mask.read(full.read_bytes()), Mask.read(empty.read_bytes()))
+
+    @cached_property
+    def colors(self) -> Colors:
+        """Those of pass.json; black on white where it has none."""
+        found = {
+            name: color_of(self.apple.get(f"{key}Color", ""))
+            for name, key in (
+                ("background", "background"),
+                ("text", "foreground"),
+                ("label", "label"),
+            )
+        }
+        text = found["text"] or "#000000"
+        return Colors(found["background"] or "#ffffff", text, found["label"] or text)
+
+    def _template(self, file: str) -> dict[str, Any]:
+        path = self.folder / file
+        if not path.is_file():
+            raise Fault(f"the look {self.folder.name} has no {file}")
+        template: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return template
+
+
+class Looks:
+    """The looks of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._looks: dict[str, Look] = {}
+
+    def get(self, name: str) -> Look:
+        """A look, which may have nothing in it."""
+        return self._looks.setdefault(name, Look(self._folder / name))
+
+
+def placeholders(template: Any) -> Iterator[str]:
+    """Every name that a template asks for."""
+    if isinstance(template, dict):
+        template = list(template.values())
+    if isinstance(template, list):
+        for one in template:
+            yield from placeholders(one)
+    elif isinstance(template, str):
+        yield from (found[1] for found in _PLACEHOLDER.finditer(template) if found[1])
+
+
+def color_of(text: str) -> str | None:
+    """`rgb(31, 64, 55)` as `#1f4037`; None where it is no colour."""
+    found = _RGB.fullmatch(text)
+    if found is None or any(int(part) > 255 for part in found.groups()):
+        return None
+    return "#" + "".join(f"{int(part):02x}" for part in found.groups())
+
+
+def rgb_of(color: str) -> str:
+    """`#1f4037` as `rgb(31, 64, 55)`, which Apple reads."""
+    return f"rgb({', '.join(str(int(color[at : at + 2], 16)) for at in (1, 3, 5))})"
+
+
+def strings_of(data: bytes) -> dict[str, str]:
+    """The texts of a `pass.strings` in UTF-8. Raises `ValueError` where it is none."""
+    text = data.decode("utf-8-sig")
+    found = {_plain(one): _plain(other) for one, other in _STRING.findall(text)}
+    rest = re.sub(r"/\*.*?\*/|//[^\n]*", "", _STRING.sub("", text), flags=re.DOTALL)
+    if rest.strip():
+        raise ValueError(f"cannot be read: {rest.strip()[:40]}")
+    return found
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\\(.)", lambda found: {"n": "\n"}.get(found[1], found[1]), text)
 
 
 def fill(template: Any, values: Mapping[str, str | int]) -> Any:

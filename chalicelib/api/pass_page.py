@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from chalicelib.domain.card import Card, CardBalance
+from chalicelib.domain.cards.card import Card, CardBalance
 
 _WALLETS = {"apple": "Add to Apple Wallet", "google": "Save to Google Wallet"}
 _WIDTH = 640

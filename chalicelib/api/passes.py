@@ -8,7 +8,7 @@ from chalicelib.api.application import PKPASS
 from chalicelib.api.endpoints import PUBLIC, SHOP_AND_MEMBER, Answer, Call, Resource
 from chalicelib.api.limits import limited
 from chalicelib.api.pass_page import show_card
-from chalicelib.domain.card import Card
+from chalicelib.domain.cards.card import Card
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ports import ApplePassBuilder
 from chalicelib.kernel.clock import to_http_date
@@ -44,7 +44,7 @@ def read_links(call: Call, member_id: str) -> PassesView | Refusal:
     page = f"{call.base_url}/p/{token}"
     return PassesView(
         page,
-        f"{page}/apple" if call.runtime.apple_passes else None,
+        f"{page}/apple" if call.runtime.apple_passes(member.program_id) else None,
         f"{page}/google" if call.runtime.google else None,
     )
 
@@ -56,7 +56,7 @@ def show_page(call: Call, token: str) -> Answer | Refusal:
     if isinstance(found, Refusal):
         return found
     _, card = found
-    page = show_card(card, token, call.runtime.wallet_names)
+    page = show_card(card, token, call.runtime.wallet_names(card.program_id))
     return Answer(page, headers=_PRIVATE)
 
 
@@ -66,9 +66,10 @@ def fetch_apple(call: Call, token: str) -> Answer | Refusal:
     found = _open(call, token)
     if isinstance(found, Refusal):
         return found
-    if call.runtime.apple_passes is None:
+    builder = call.runtime.apple_passes(found[0].program_id)
+    if builder is None:
         return NOT_CONFIGURED
-    return apple_pass(call, call.runtime.apple_passes, *found)
+    return apple_pass(call, builder, *found)
 
 
 @resource.endpoint(

@@ -105,7 +105,7 @@ def send_pass(call: Call, type_id: str, serial: str) -> Answer | Refusal:
     Last-Modified is the time of the pass's own last change.
     """
     key = _holder(call, type_id, serial)
-    builder = call.runtime.apple_passes
+    builder = call.runtime.apple_passes(key.program_id) if key else None
     if key is None or builder is None:
         return _STRANGER
     card = passes.read_card(call.context, key)
@@ -130,8 +130,7 @@ def log(call: Call) -> Answer | Refusal:
 
 def _holder(call: Call, type_id: str, serial: str) -> PassKey | None:
     """Whose pass the phone holds, proved by the pass's own token."""
-    builder = call.runtime.apple_passes
     scheme, _, token = call.header("authorization").partition(" ")
-    if builder is None or builder.pass_type_id != type_id or scheme != _SCHEME:
-        return None
-    return passes.of_phone(call.context, serial, token)
+    key = passes.of_phone(call.context, serial, token) if scheme == _SCHEME else None
+    builder = call.runtime.apple_passes(key.program_id) if key else None
+    return key if builder is not None and builder.pass_type_id == type_id else None

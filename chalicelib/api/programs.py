@@ -144,7 +144,7 @@ def publish(call: Call) -> Answer | Refusal:
     except Unreadable as unreadable:
         detail = "the document cannot be read"
         return Refusal("invalid_program", detail, (unreadable.error,))
-    outcome = programs.publish(call.context, call.here, document.data)
+    outcome = programs.publish(call.context, call.here, document.data, call.runtime.looks)
     if isinstance(outcome, Refusal):
         errors = (replace(one, line=document.line_of(one.field)) for one in outcome.errors)
         return replace(outcome, errors=tuple(errors))

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from chalicelib.domain.access.audit import AuditRow
 from chalicelib.domain.access.keys import ApiKey
-from chalicelib.domain.card import Card, IssuedPass
+from chalicelib.domain.cards.card import Card, Colors, IssuedPass
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.commands import RefundOrder
 from chalicelib.domain.ledger.entries import LogKey, StoredEntry
@@ -47,10 +47,24 @@ class ApplePushService(Protocol):
         """
 
 
+class LookBook(Protocol):
+    """The designs of passes."""
+
+    def problems(self, look: str, currencies: frozenset[str]) -> list[str]:
+        """What is wrong with a look for a program with these currencies; empty: nothing."""
+
+    def picture(self, card: Card) -> str:
+        """The front of the card as SVG. Raises `Fault` where its look is not there."""
+
+    def stamps(self, look: str, goal: int, count: int, colors: Colors) -> bytes | None:
+        """A wide PNG of stamps; None where the look draws none."""
+
+
 class ApplePassBuilder(Protocol):
     """Makes signed `.pkpass` bundles."""
 
     pass_type_id: str
+    expires_at: Instant  # of the certificate
 
     def build(self, card: Card, web_service_url: str, authentication_token: str) -> bytes: ...
 
@@ -58,10 +72,13 @@ class ApplePassBuilder(Protocol):
 class GoogleWallet(Protocol):
     """Google Wallet's loyalty classes and objects."""
 
-    def put(self, card: Card) -> None:
+    issuer_id: str
+
+    def put(self, card: Card, *, notify: bool = False) -> None:
         """Makes the member's loyalty object, or patches the one there is, and its class.
 
-        Raises `Unavailable` where Google throttles or cannot be reached.
+        With `notify` the phone says what changed. Raises `Unavailable` where Google throttles or
+        cannot be reached.
         """
 
     def save_link(self, card: Card) -> str:

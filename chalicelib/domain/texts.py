@@ -13,7 +13,7 @@ Label = Short | Annotated[dict[Language, Short], msgspec.Meta(min_length=1, max_
 Text = Plain | Annotated[dict[Language, Plain], msgspec.Meta(min_length=1, max_length=40)]
 
 
-def text_in(text: Text, locale: str | None, language: str) -> str:
+def text_in(text: str | dict[str, str], locale: str | None, language: str) -> str:
     """A text in the reader's language; else in the program's; else in any.
 
     `de-AT` is answered with `de-AT`, else with `de` (RFC 4647, section 3.4, lookup).

@@ -29,4 +29,4 @@ def _work(message: dict[str, str]) -> None:
     here = enter(runtime.context, message["program_id"])
     if here is not None:
         key = PassKey(message["program_id"], message["member_id"])
-        refresh(runtime.context, runtime.wallets(here.program.mode), key)
+        refresh(runtime.context, runtime.wallets(here.program_id, here.program.mode), key)

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass, replace
 
-from chalicelib.domain.card import Card, IssuedPass, card_of
+from chalicelib.domain.cards.card import Card, IssuedPass, card_of
 from chalicelib.domain.errors import Contended, Refusal
 from chalicelib.domain.ports import Registration
 from chalicelib.kernel.clock import MINUTE, SECOND, Instant

@@ -7,7 +7,8 @@ import msgspec
 
 from chalicelib.domain.errors import Contended, Corrupt, FieldError, Refusal
 from chalicelib.domain.ledger.size import check_size
-from chalicelib.domain.ports import Programs
+from chalicelib.domain.ports import LookBook, Programs
+from chalicelib.domain.program.card import looks_of
 from chalicelib.domain.program.checking import check
 from chalicelib.domain.program.document import ProgramDocument, parse
 from chalicelib.domain.program.numbers import Numbers
@@ -37,7 +38,7 @@ def create_program(context: Context, name: str, mode: Mode) -> ProgramHead:
     return head
 
 
-def publish(context: Context, here: Here, data: Any) -> Published | Refusal:
+def publish(context: Context, here: Here, data: Any, looks: LookBook) -> Published | Refusal:
     """Publishes a document as the next version.
 
     It is in force at once in a test program, and in a live one once every process knows of it.
@@ -47,6 +48,8 @@ def publish(context: Context, here: Here, data: Any) -> Published | Refusal:
     """
     document = parse(data)
     errors = document if isinstance(document, list) else check(document)
+    if not isinstance(document, list):
+        errors += _check_looks(document, looks)
     if isinstance(document, list) or errors:
         return _invalid(errors)
     for _ in range(TRIES):
@@ -54,6 +57,16 @@ def publish(context: Context, here: Here, data: Any) -> Published | Refusal:
         if outcome is not None:
             return outcome
     raise Contended("the program was published again and again")
+
+
+def _check_looks(document: ProgramDocument, looks: LookBook) -> list[FieldError]:
+    """A look that phones would refuse is refused now."""
+    currencies = frozenset(document.currencies)
+    return [
+        FieldError(at, problem)
+        for at, look in looks_of(document.look, document.card)
+        for problem in looks.problems(look, currencies)
+    ]
 
 
 def _publish_next(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chalicelib.domain.access.audit import AuditRow
-from chalicelib.domain.card import IssuedPass
+from chalicelib.domain.cards.card import IssuedPass
 from chalicelib.domain.errors import Contended, Corrupt, Refusal
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.commands import ChangeStanding, Void

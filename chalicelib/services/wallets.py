@@ -7,7 +7,7 @@ worker that dies between is repeated by its queue.
 
 from dataclasses import dataclass, replace
 
-from chalicelib.domain.card import Card, card_of
+from chalicelib.domain.cards.card import Card, card_of
 from chalicelib.domain.errors import Fault, Refusal, Unavailable
 from chalicelib.domain.ledger.entries import LogKey, Snapshot, Standing
 from chalicelib.domain.members.member import Member, Profile

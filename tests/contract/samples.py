@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.domain.access.keys import ApiKey, KeyKind, Secret
-from chalicelib.domain.card import IssuedPass
+from chalicelib.domain.cards.card import IssuedPass
 from chalicelib.domain.ledger.entries import (
     FIRST_PREV,
     SCHEMA,

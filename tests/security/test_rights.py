@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from chalicelib.adapters.aws import make_client
 from chalicelib.adapters.memory.store import memory_store
-from chalicelib.domain.card import Card
+from chalicelib.domain.cards.card import Card
 from chalicelib.domain.ports import Registration, Store
 from chalicelib.kernel.clock import HOUR, MINUTE, SECOND
 from chalicelib.services import rights, wallets

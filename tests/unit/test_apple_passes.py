@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 from chalicelib.adapters.apple import passbook
 from chalicelib.adapters.apple.passbook import Files, Signer
 from chalicelib.adapters.apple.passes import ApplePasses
-from chalicelib.domain.card import Card, CardBalance
+from chalicelib.adapters.looks import Looks
+from chalicelib.domain.cards.card import Card, CardBalance
 from chalicelib.domain.errors import Fault
 from chalicelib.wiring import LOOKS
 from local.certificates import PASS_TYPE_ID, TEAM_ID, Certificates
@@ -48,7 +49,7 @@ def signer(certificates: Certificates) -> Signer:
 
 @pytest.fixture(scope="session")
 def builder(signer: Signer) -> ApplePasses:
-    return ApplePasses(LOOKS, signer, PASS_TYPE_ID, TEAM_ID, "A shop")
+    return ApplePasses(Looks(LOOKS), signer, PASS_TYPE_ID, TEAM_ID, "A shop")
 
 
 def opened(bundle: bytes) -> dict[str, bytes]:

@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from chalicelib.adapters.google.wallet import SAVE_URL, GoogleLoyalty
 from chalicelib.adapters.http import Http
-from chalicelib.domain.card import Card, CardBalance
+from chalicelib.adapters.looks import Looks
+from chalicelib.domain.cards.card import Card, CardBalance
 from chalicelib.domain.errors import Fault, Unavailable
 from chalicelib.kernel.clock import MINUTE, SECOND, SystemClock
 from local.discovery import Discovery
@@ -85,7 +86,7 @@ def make(stand_in: GoogleWalletStandIn, clock: SetClock) -> Make:
 
     def make(**changes: Any) -> GoogleLoyalty:
         given: dict[str, Any] = {
-            "looks": ROOT / "passes",
+            "looks": Looks(ROOT / "passes"),
             "service_account": stand_in.service_account,
             "issuer_id": ISSUER,
             "logo_url": LOGO,
@@ -410,7 +411,7 @@ def test_what_google_refuses_is_a_fault_in_googles_words(
     look = tmp_path / "looks" / "classic" / "google" / "object.json"
     look.write_text(json.dumps(json.loads(look.read_bytes()) | {"colour": "red"}))
     with pytest.raises(Fault, match=r'400 for .*Unknown name "colour"') as refused:
-        make(looks=tmp_path / "looks").put(CARD)
+        make(looks=Looks(tmp_path / "looks")).put(CARD)
     assert not isinstance(refused.value, Unavailable)
     stand_in.failures = repeat(403)
     with pytest.raises(Fault, match=r"403 for .*told to fail"):

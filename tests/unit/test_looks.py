@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.adapters.looks import fill, load_look
+from chalicelib.adapters.looks import Looks, fill
 from chalicelib.domain.errors import Fault
 
 VALUES = {"points": 7, "points.label": "Points", "name": "Ada"}
@@ -39,4 +39,4 @@ def test_values_are_never_templates_themselves() -> None:
 
 def test_a_look_that_is_none_is_a_fault(tmp_path: Path) -> None:
     with pytest.raises(Fault):
-        load_look(tmp_path, "classic", "apple/pass.json")
+        Looks(tmp_path).get("classic").apple  # noqa: B018

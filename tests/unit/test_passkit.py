@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.memory.store import memory_store
-from chalicelib.domain.card import Card
+from chalicelib.domain.cards.card import Card
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.ports import PushOutcome, PushResult
 from chalicelib.events.router import on_ledger, on_records
@@ -360,12 +360,15 @@ def test_google_is_told_once_the_member_saved_the_card(
 def test_a_test_program_never_reaches_a_real_phone(shop: Shop) -> None:
     from chalicelib.domain.program.program import Mode
 
-    live, test = shop.runtime.wallets(Mode.LIVE), shop.runtime.wallets(Mode.TEST)
+    live, test = (
+        shop.runtime.wallets(shop.program_id, Mode.LIVE),
+        shop.runtime.wallets(shop.program_id, Mode.TEST),
+    )
     assert live.apple is not None
     assert test.apple is None
     local = replace(shop.runtime._settings, apns_host="localhost")
     shop.runtime._settings = local
-    assert shop.runtime.wallets(Mode.TEST).apple is not None
+    assert shop.runtime.wallets(shop.program_id, Mode.TEST).apple is not None
 
 
 # --- the streams and the queue ----------------------------------------------------------------

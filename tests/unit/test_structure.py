@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from chalicelib.api.pass_page import picture
-from chalicelib.domain.card import Card, CardBalance
+from chalicelib.domain.cards.card import Card, CardBalance
 from infra.package import ROOT
 
 HEAVY = ("boto3", "botocore", "pynamodb", "stripe", "cryptography", "jwt", "yaml", "h2", "urllib3")

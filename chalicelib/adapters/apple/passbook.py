@@ -27,6 +27,8 @@ from cryptography.hazmat.primitives.serialization.pkcs7 import (
     PKCS7SignatureBuilder,
 )
 
+from chalicelib.kernel.clock import from_datetime
+
 PASS_JSON = "pass.json"
 MANIFEST = "manifest.json"
 SIGNATURE = "signature"
@@ -51,6 +53,7 @@ class Signer:
     ) -> None:
         """All of them PEM. Raises `ValueError` where one cannot be read."""
         self._certificate = x509.load_pem_x509_certificate(certificate)
+        self.expires_at = from_datetime(self._certificate.not_valid_after_utc)
         self._wwdr = x509.load_pem_x509_certificate(wwdr)
         # Checking the primes takes 30 ms at every cold start, and the key is our own.
         loaded = load_pem_private_key(key, password, unsafe_skip_rsa_key_validation=True)

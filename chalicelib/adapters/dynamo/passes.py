@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from chalicelib.adapters.dynamo.records import Record, Records, value_of
-from chalicelib.domain.card import IssuedPass
+from chalicelib.domain.cards.card import IssuedPass
 from chalicelib.domain.errors import Contended
 from chalicelib.domain.ports import Registration
 

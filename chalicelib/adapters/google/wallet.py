@@ -1,4 +1,4 @@
-"""Google Wallet: a loyalty class for each program and look, a loyalty object for each member.
+"""Google Wallet: a loyalty class for each look (and tier), a loyalty object for each member.
 
 Sources, all at developers.google.com/wallet: "REST Resource: loyaltyclass", "REST Resource:
 loyaltyobject", "Error codes and exceptions", "Working with JSON Web Tokens (JWT)"; for access
@@ -13,7 +13,7 @@ may ask for a currency in two ways, the better one first.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from chalicelib.adapters.http import Http, Response
-from chalicelib.adapters.looks import fill, load_look
-from chalicelib.domain.card import Card
+from chalicelib.adapters.looks import Look, Looks, fill
+from chalicelib.domain.cards.card import Card
 from chalicelib.domain.errors import Fault, Unavailable
 from chalicelib.kernel.canonical import fingerprint
 from chalicelib.kernel.clock import EARLIEST, MINUTE, SECOND, Clock
@@ -33,12 +33,31 @@ TOKEN_AUDIENCE = "https://oauth2.googleapis.com/token"  # wherever the token is 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 ASSERTION_SECONDS = 3600  # the most that Google takes
 RENEW_BEFORE = 5 * MINUTE
+MOST_MODULES = 10  # texts of one object: "REST Resource: loyaltyobject"
 SAVE_URL = "https://pay.google.com/gp/v/save/"
 
 _CLASS = "loyaltyClass"
 _OBJECT = "loyaltyObject"
 _PLACES = ("loyaltyPoints", "secondaryLoyaltyPoints")
+_PRINTED = (  # of the object, and not of its look
+    "barcode",
+    "heroImage",
+    "linksModuleData",
+    "merchantLocations",
+    "smartTapRedemptionValue",
+    "textModulesData",
+    "validTimeInterval",
+)
+_BARCODES = {"qr": "QR_CODE", "pdf417": "PDF_417", "aztec": "AZTEC", "code128": "CODE_128"}
 _INT32 = range(-(2**31), 2**31)
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where Google finds what is ours; it needs none of them."""
+
+    pictures: str = ""  # of stamps: the start of their addresses
+    callbacks: str = ""  # told of every pass that is saved or deleted
 
 
 class GoogleLoyalty:
@@ -46,7 +65,7 @@ class GoogleLoyalty:
 
     def __init__(
         self,
-        looks: Path,
+        looks: Looks,
         service_account: Mapping[str, str],
         issuer_id: str,
         logo_url: str,
@@ -54,11 +73,17 @@ class GoogleLoyalty:
         clock: Clock,
         base_url: str = "https://walletobjects.googleapis.com",
         origins: Sequence[str] = (),
+        addresses: Addresses | None = None,
+        redemption_issuers: Sequence[str] = (),
     ) -> None:
         """`service_account` is the key file of Google Cloud, `logo_url` a public https image.
 
         `origins` are the sites that show Google's save button; a plain link needs none.
+        `redemption_issuers` are those whose terminals may read the pass by Smart Tap.
         """
+        self.issuer_id = issuer_id
+        self._addresses = addresses or Addresses()
+        self._redemption_issuers = list(redemption_issuers)
         self._looks = looks
         self._issuer_id = issuer_id
         self._logo_url = logo_url
@@ -68,8 +93,11 @@ class GoogleLoyalty:
         self._account = _ServiceAccount(service_account, http, clock)
         self._classes_put: set[bytes] = set()
 
-    def put(self, card: Card) -> None:
+    def put(self, card: Card, *, notify: bool = False) -> None:
         """Makes the member's loyalty object, or patches the one there is, and its class.
+
+        With `notify` the phone says that the balance changed, which Google allows three times in 24
+        hours ("Trigger push notifications"); the wish is not stored and goes with each patch.
 
         The class goes out once in the life of this process, and again when it changed. Raises
         `Unavailable` where Google throttles or cannot be reached, `Fault` where it refuses.
@@ -80,7 +108,10 @@ class GoogleLoyalty:
             self._upsert(_CLASS, shown, shown)
             self._classes_put.add(mark)
         member = self._object(card)
-        self._upsert(_OBJECT, member, _clearing(self._look(card, "object"), member))
+        patch = _clearing(self._look(card).google_object, member)
+        if notify:
+            patch["notifyPreference"] = "NOTIFY_ON_UPDATE"
+        self._upsert(_OBJECT, member, patch)
 
     def save_link(self, card: Card) -> str:
         """A link that saves the object which `put` made.
@@ -98,20 +129,31 @@ class GoogleLoyalty:
         return SAVE_URL + self._account.sign(claims)
 
     def _class(self, card: Card) -> dict[str, Any]:
-        """What all members share; nothing of the member is at hand here."""
-        values = {
+        """What all members of a tier share; nothing of the member is at hand here."""
+        values: dict[str, str | int] = {
             "program_name": card.program_name,
             "language": card.language,
             "logo_url": self._logo_url,
         }
-        return {
-            **fill(self._look(card, "class"), values),
+        if card.tier:
+            values["tier"] = card.tier
+        shown = {
+            **fill(self._look(card).google_class, values),
             "id": self._class_id(card),
             "reviewStatus": "UNDER_REVIEW",  # also where it is approved already
         }
+        if card.printed.colors:
+            shown["hexBackgroundColor"] = card.printed.colors.background
+        if self._addresses.callbacks:
+            shown["callbackOptions"] = {"url": self._addresses.callbacks}
+        if self._redemption_issuers:
+            shown["enableSmartTap"] = True
+            shown["redemptionIssuers"] = self._redemption_issuers
+        return shown
 
     def _object(self, card: Card) -> dict[str, Any]:
-        filled = fill(self._look(card, "object"), card.values)
+        filled = fill(self._look(card).google_object, card.values)
+        modules = filled.pop("textModulesData", [])
         shown: dict[str, Any] = {}
         for points in filled.pop("loyaltyPoints", []):
             if points["balance"]:
@@ -119,20 +161,68 @@ class GoogleLoyalty:
         return {
             **filled,
             **dict(zip(_PLACES, shown.values(), strict=False)),
+            **self._printed(card, modules),
             "id": self._object_id(card),
             "classId": self._class_id(card),
             "state": "INACTIVE" if card.voided else "ACTIVE",
         }
 
+    def _printed(self, card: Card, modules: list[dict[str, Any]]) -> dict[str, Any]:
+        """What the shop puts on the card; `modules` are the texts of the look."""
+        printed = card.printed
+        texts = [one for one in printed.texts if one.url is None]
+        if printed.news:
+            modules.insert(0, {"id": "news", "header": card.program_name, "body": printed.news})
+        modules += [{"id": one.id, "header": one.label, "body": one.text} for one in texts]
+        links = [
+            {"id": one.id, "description": one.label, "uri": one.url}
+            for one in printed.texts
+            if one.url is not None
+        ]
+        shown: dict[str, Any] = {
+            "barcode": {
+                "type": _BARCODES[printed.barcodes[0]],
+                "value": card.member_id,
+                "alternateText": card.member_id,
+            },
+            "textModulesData": modules[:MOST_MODULES],
+            "linksModuleData": {"uris": links} if links else None,
+            "merchantLocations": [
+                {"latitude": one.latitude, "longitude": one.longitude} for one in printed.places
+            ],
+            "heroImage": self._hero(card),
+            "smartTapRedemptionValue": card.member_id if self._redemption_issuers else None,
+            "validTimeInterval": {"end": {"date": printed.expires_at}}
+            if printed.expires_at
+            else None,
+        }
+        return {name: value for name, value in shown.items() if value}
+
+    def _hero(self, card: Card) -> dict[str, Any] | None:
+        """The picture of the stamps: one address for each count, so that Google keeps them all."""
+        stamps, look = card.stamps, self._look(card)
+        if not self._addresses.pictures or stamps is None or look.stamps is None:
+            return None
+        colors = card.printed.colors or look.colors
+        inks = f"{colors.background[1:]}-{colors.text[1:]}"
+        count = max(0, min(stamps.amount, stamps.goal or 0))
+        place = f"{card.look}/{stamps.goal}/{count}/{inks}.png"
+        said = {"language": card.language, "value": f"{count} / {stamps.goal}"}
+        return {
+            "sourceUri": {"uri": f"{self._addresses.pictures}/{place}"},
+            "contentDescription": {"defaultValue": said},
+        }
+
     def _class_id(self, card: Card) -> str:
-        return _resource_id(self._issuer_id, card.program_id, card.look)
+        """One for each tier, and then for each language: the tier's name stands in the class."""
+        tier = (card.printed.tier, card.language) if card.printed.tier else ()
+        return _resource_id(self._issuer_id, card.program_id, card.look, *tier)
 
     def _object_id(self, card: Card) -> str:
         return _resource_id(self._issuer_id, card.program_id, card.member_id)
 
-    def _look(self, card: Card, name: str) -> dict[str, Any]:
-        look: dict[str, Any] = load_look(self._looks, card.look, f"google/{name}.json")
-        return look
+    def _look(self, card: Card) -> Look:
+        return self._looks.get(card.look)
 
     def _upsert(self, kind: str, resource: dict[str, Any], patch: dict[str, Any]) -> None:
         """Patches a resource, or inserts it where Google does not have it.
@@ -239,7 +329,7 @@ def _clearing(look: dict[str, Any], resource: dict[str, Any]) -> dict[str, Any]:
     may have one form only: the others are removed too.
     """
     places = {place: _clearing_balance(resource.get(place)) for place in _PLACES}
-    return {**dict.fromkeys(look), **resource, **places}
+    return {**dict.fromkeys(look), **dict.fromkeys(_PRINTED), **resource, **places}
 
 
 def _clearing_balance(points: dict[str, Any] | None) -> dict[str, Any] | None:

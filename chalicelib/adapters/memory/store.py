@@ -12,7 +12,7 @@ from dataclasses import replace
 from chalicelib.adapters.units import entry_size
 from chalicelib.domain.access.audit import AuditRow
 from chalicelib.domain.access.keys import ApiKey
-from chalicelib.domain.card import IssuedPass
+from chalicelib.domain.cards.card import IssuedPass
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.entries import LogKey, StoredEntry
 from chalicelib.domain.ledger.refs import order_key

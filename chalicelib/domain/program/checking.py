@@ -21,6 +21,7 @@ from chalicelib.domain.earning.per_activity import PerActivityDocument
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.pricing.discount import DiscountDocument, basis_points
 from chalicelib.domain.pricing.ladder import LadderDocument, least
+from chalicelib.domain.program.card import LongText, check_card, texts_of
 from chalicelib.domain.program.compiling import conditions_of, vocabulary
 from chalicelib.domain.program.document import ProgramDocument, TermsDocument
 from chalicelib.domain.program.numbers import Numbers
@@ -48,6 +49,7 @@ def check(document: ProgramDocument) -> list[FieldError]:
     found += [*_check_discounts(document), *_check_access(document)]
     found += [*_check_conversions(document), *_check_texts(document)]
     found += [*_check_terms("terms", document.terms), *_check_terms("privacy", document.privacy)]
+    found += check_card(document.card, _tiers(document))
     return found + list(_check_exchanges(document))
 
 
@@ -65,12 +67,13 @@ def _check_basics(document: ProgramDocument) -> Iterator[FieldError]:
 
 def _check_texts(document: ProgramDocument) -> Iterator[FieldError]:
     """A text that is in several languages is in all that the program declares."""
-    texts: list[tuple[str, Text]] = [
+    texts: list[tuple[str, Text | LongText]] = [
         (f"currencies.{name}.label", one.label) for name, one in document.currencies.items()
     ]
     texts += [(f"rewards[{at}].name", one.name) for at, one in enumerate(document.rewards)]
     levels = document.tiers.levels if document.tiers else ()
     texts += [(f"tiers.levels[{at}].label", one.label) for at, one in enumerate(levels)]
+    texts += texts_of(document.card)
     for at, text in texts:
         if isinstance(text, str):
             continue

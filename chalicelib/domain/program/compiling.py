@@ -97,6 +97,7 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
         zone=ZoneInfo(document.time_zone),
         money=document.money,
         look=document.look,
+        card=document.card,
         language=document.language,
         languages=(document.language, *document.languages),
         currencies=tuple(

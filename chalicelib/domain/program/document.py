@@ -23,6 +23,7 @@ from chalicelib.domain.earning.kinds import EarnDocument
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.pricing.access import AccessDocument
 from chalicelib.domain.pricing.kinds import AnyDiscount
+from chalicelib.domain.program.card import CardDocument
 from chalicelib.domain.rewards.kinds import AnyReward
 from chalicelib.domain.rewards.voucher import Code, PublicCodeDocument
 from chalicelib.domain.segments import SegmentDocument
@@ -138,6 +139,7 @@ class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exchanges: Annotated[list[ExchangeDocument], msgspec.Meta(max_length=56)] = []
     conversions: Annotated[list[ConversionDocument], msgspec.Meta(max_length=20)] = []
     look: Identifier = "classic"
+    card: CardDocument = CardDocument()
     language: Language = "en"
     languages: Annotated[tuple[Language, ...], msgspec.Meta(max_length=40)] = ()
     activities: Annotated[dict[Identifier, ActivityDocument], msgspec.Meta(max_length=100)] = {}

@@ -22,6 +22,7 @@ from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.occasions import Day, Occasion
 from chalicelib.domain.pricing.access import Access
 from chalicelib.domain.pricing.discount import Discount
+from chalicelib.domain.program.card import CardDocument
 from chalicelib.domain.program.clawback import Clawback
 from chalicelib.domain.program.expiry import Expiry
 from chalicelib.domain.program.numbers import Numbers
@@ -115,6 +116,7 @@ class Program:
     discounts: tuple[Discount, ...] = ()
     access: tuple[Access, ...] = ()
     codes: Mapping[str, PublicCode] = field(default_factory=dict)
+    card: CardDocument = field(default_factory=CardDocument)
     conversions: tuple[Conversion, ...] = ()
     terms: tuple[Accepted, ...] = ()  # the oldest first
     privacy: tuple[Accepted, ...] = ()

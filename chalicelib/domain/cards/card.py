@@ -5,17 +5,19 @@ whether a phone would see any difference: a push goes out only when the digest c
 """
 
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from chalicelib.domain.ledger.account import balance_of
 from chalicelib.domain.ledger.entries import Snapshot
 from chalicelib.domain.members.member import Member
+from chalicelib.domain.program.card import LongText
 from chalicelib.domain.program.expiry import NEVER
 from chalicelib.domain.program.program import Currency, Program
-from chalicelib.domain.texts import text_in
+from chalicelib.domain.texts import Text, text_in
+from chalicelib.domain.tiers.tiers import Level
 from chalicelib.kernel.canonical import fingerprint
-from chalicelib.kernel.clock import Instant, local_date
+from chalicelib.kernel.clock import Instant, local_date, start_of_day, to_rfc3339
 from chalicelib.kernel.formats import format_day, format_money, format_number
 
 
@@ -36,16 +38,58 @@ class CardBalance:
         shown: str | int
         if self.text is not None:
             shown = self.text
-            values = {name: shown, f"{name}.progress": shown}
+            values = {name: shown, f"{name}.progress": shown, f"{name}.face": shown}
         elif self.goal is None:
             shown = self.amount
-            values = {name: shown, f"{name}.amount": shown}
+            values = {name: shown, f"{name}.amount": shown, f"{name}.face": shown}
         else:
             shown = f"{self.amount} / {self.goal}"
             values = {name: self.amount, f"{name}.goal": self.goal, f"{name}.progress": shown}
         if self.expires is not None:
             values[f"{name}.expires"] = self.expires
         return {**values, f"{name}.label": self.label, f"{name}.shown": shown}
+
+
+@dataclass(frozen=True)
+class Colors:
+    """As `#rrggbb`."""
+
+    background: str
+    text: str
+    label: str
+
+
+@dataclass(frozen=True)
+class BackText:
+    """A text on the back of the card, or a link where it has a `url`."""
+
+    id: str
+    label: str
+    text: str
+    url: str | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Near it the phone offers the card. Degrees of WGS 84."""
+
+    latitude: float
+    longitude: float
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class Print:
+    """What the shop puts on the cards of one tier, in one language, beside what members own."""
+
+    colors: Colors | None = None  # None: those of the look
+    tier: str | None = None  # its id
+    barcodes: tuple[str, ...] = ("qr",)  # the best first
+    texts: tuple[BackText, ...] = ()
+    places: tuple[Place, ...] = ()
+    relevant: tuple[tuple[str, str], ...] = ()  # RFC 3339, from and until
+    news: str | None = None
+    expires_at: str | None = None  # RFC 3339: the program ends
 
 
 @dataclass(frozen=True)
@@ -62,6 +106,7 @@ class Card:
     voided: bool = False
     tier: str | None = None  # as members read it
     tier_progress: str | None = None  # how far it is to the next: `450 / 500`
+    printed: Print = Print()
 
     @property
     def serial(self) -> str:
@@ -73,7 +118,16 @@ class Card:
         """16 bytes that differ when the card does."""
         fields = _without(asdict(self), "tier", "tier_progress")
         fields["balances"] = [_without(one, "text", "expires") for one in fields["balances"]]
+        for place in fields["printed"]["places"]:
+            place |= {name: str(place[name]) for name in ("latitude", "longitude")}
+        if self.printed == Print():
+            del fields["printed"]
         return fingerprint(fields)
+
+    @property
+    def stamps(self) -> CardBalance | None:
+        """What is drawn as stamps: the first currency with a goal."""
+        return next((one for one in self.balances if one.goal is not None), None)
 
     @property
     def values(self) -> dict[str, str | int]:
@@ -84,8 +138,9 @@ class Card:
         `{first}` and the `{second}` currency instead; `.shown` is the progress where there is a
         goal, and otherwise the amount. `{tier}` is the tier, `{tier.progress}` how far it is to the
         next as `450 / 500`. `.expires` is what of a currency is gone next and when, as the member's
-        language writes it. What the card does not have is absent, and a look leaves
-        out the field that asks for it.
+        language writes it, and `.face` is what is written over the picture: the balance where it
+        is not drawn as stamps. What the card does not have is absent, and a look leaves out the
+        field that asks for it.
         """
         values: dict[str, str | int] = {
             "program_name": self.program_name,
@@ -127,7 +182,9 @@ def card_of(program: Program, member: Member, snapshot: Snapshot, now: Instant) 
     """The card of a member as the newest version of the program shows it, in his language."""
     locale = member.profile.locale
     language = program.language_for(locale)
-    tier, progress = _tier(program, snapshot, local_date(now, program.zone).toordinal(), language)
+    today = local_date(now, program.zone).toordinal()
+    level = program.tiers.tier(snapshot.held, today) if program.tiers else None
+    look, printed = _printed(program, level.id if level else None, language)
     balances = []
     for currency in program.currencies:
         balance = balance_of(snapshot, currency.number)
@@ -140,13 +197,44 @@ def card_of(program: Program, member: Member, snapshot: Snapshot, now: Instant) 
         program_id=member.program_id,
         program_name=program.name,
         member_id=member.id,
-        look=program.look,
+        look=look,
         language=language,
         member_name=member.profile.display_name,
         balances=tuple(balances),
-        tier=tier,
-        tier_progress=progress,
+        tier=text_in(level.label, language, program.language) if level else None,
+        tier_progress=_progress(program, snapshot, level, today),
+        printed=printed,
     )
+
+
+def _printed(program: Program, tier: str | None, language: str) -> tuple[str, Print]:
+    """The look, and what the shop puts on it."""
+    card = program.card
+    special = card.tiers.get(tier or "")
+    colors = special.colors if special and special.colors else card.colors
+
+    def read(text: Text | LongText) -> str:
+        return text_in(text, language, program.language)
+
+    last = program.last_day_to_redeem
+    end = start_of_day(last + timedelta(days=1), program.zone) if last else None
+    printed = Print(
+        Colors(colors.background, colors.text, colors.label) if colors else None,
+        tier,
+        card.barcodes,
+        tuple(
+            [BackText(one.id, read(one.label), read(one.text)) for one in card.texts]
+            + [BackText(one.id, read(one.label), one.url, one.url) for one in card.links]
+        ),
+        tuple(
+            Place(float(one.latitude), float(one.longitude), read(one.text) if one.text else None)
+            for one in card.places
+        ),
+        tuple((one.since, one.until) for one in card.relevant),
+        read(card.news) if card.news else None,
+        to_rfc3339(end) if end is not None else None,
+    )
+    return (special.look if special and special.look else program.look), printed
 
 
 def _expires(program: Program, currency: Currency, snapshot: Snapshot, language: str) -> str | None:
@@ -168,17 +256,10 @@ def _expires(program: Program, currency: Currency, snapshot: Snapshot, language:
     return f"{shown} \u00b7 {format_day(date.fromordinal(day), language)}"
 
 
-def _tier(
-    program: Program, snapshot: Snapshot, today: int, language: str
-) -> tuple[str | None, str | None]:
-    """The tier, and how far the first counter of the next one is."""
-    tiers = program.tiers
-    if tiers is None:
-        return None, None
-    tier = tiers.tier(snapshot.held, today)
-    following = tiers.above(tier)
-    progress = None
-    if following is not None:
-        counter, needed = following.needs[0]
-        progress = f"{counter.value(snapshot.tallies, today)} / {needed}"
-    return text_in(tier.label, language, program.language) if tier else None, progress
+def _progress(program: Program, snapshot: Snapshot, level: Level | None, today: int) -> str | None:
+    """How far the first counter of the next tier is."""
+    following = program.tiers.above(level) if program.tiers else None
+    if following is None:
+        return None
+    counter, needed = following.needs[0]
+    return f"{counter.value(snapshot.tallies, today)} / {needed}"

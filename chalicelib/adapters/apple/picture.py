@@ -1,0 +1,173 @@
+"""The front of an Apple pass as SVG, drawn from the files of the pass itself.
+
+What the wallet page, the preview of looks and the demo's phone show is therefore what the phone
+was given, and not a second design.
+"""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from datetime import date, datetime
+from html import escape
+from typing import Any
+
+import segno
+
+from chalicelib.adapters.looks import STRINGS, color_of, strings_of
+from chalicelib.adapters.pictures import STRIP, head_of
+from chalicelib.kernel.formats import format_day, format_number
+
+WIDTH, HEIGHT = 375, 470  # points
+_MARGIN = 16
+_STRIP_TOP = 62
+_CODE = 120  # points of the barcode's side
+_FONT = "-apple-system, system-ui, 'Segoe UI', Roboto, sans-serif"
+_OLD_STYLES = ("storeCard", "generic", "coupon")
+
+
+def draw(face: Mapping[str, Any], files: Mapping[str, bytes], language: str) -> str:
+    """The picture. `face` is pass.json, `files` the rest of the bundle."""
+    return _Drawing(face, files, language).svg()
+
+
+class _Drawing:
+    def __init__(self, face: Mapping[str, Any], files: Mapping[str, bytes], language: str) -> None:
+        self._face = face
+        self._files = files
+        self._language = language
+        styles = (face[style] for style in _OLD_STYLES if style in face)
+        self._fields: Mapping[str, Any] = next(styles, {})
+        self._ground = color_of(face.get("backgroundColor", "")) or "#ffffff"
+        self._ink = color_of(face.get("foregroundColor", "")) or "#000000"
+        self._label = color_of(face.get("labelColor", "")) or self._ink
+        strings = files.get(f"{language}.lproj/{STRINGS}")
+        self._strings = strings_of(strings) if strings else {}
+
+    def svg(self) -> str:
+        """All of it."""
+        title = escape(str(self._face.get("logoText") or self._face.get("description", "")))
+        parts = [self._head(), self._strip(), self._middle(), self._code()]
+        voided = (
+            f'<rect width="{WIDTH}" height="{HEIGHT}" rx="14" fill="#888" fill-opacity=".5"/>'
+            if self._face.get("voided")
+            else ""
+        )
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+            f'aria-label="{title}: {escape(self._spoken())}" font-family="{_FONT}">'
+            f'<clipPath id="card"><rect width="{WIDTH}" height="{HEIGHT}" rx="14"/></clipPath>'
+            f'<g clip-path="url(#card)"><rect width="{WIDTH}" height="{HEIGHT}" '
+            f'fill="{self._ground}"/>{"".join(parts)}</g>{voided}</svg>'
+        )
+
+    def _spoken(self) -> str:
+        places = ("headerFields", "primaryFields", "secondaryFields", "auxiliaryFields")
+        fields = [one for place in places for one in self._fields.get(place, ())]
+        return ", ".join(f"{self._said(one.get('label', ''))} {self._value(one)}" for one in fields)
+
+    def _head(self) -> str:
+        logo = self._image("logo")
+        left = _MARGIN
+        drawn = ""
+        if logo:
+            head = head_of(logo[1])
+            width, height = head.width / logo[0], head.height / logo[0]
+            drawn = _picture(logo[1], left, 6 + (50 - height) / 2, width, height)
+            left += int(width) + 8
+        name = str(self._face.get("logoText", ""))
+        drawn += _text(left, 38, name, self._ink, 18, weight=600)
+        right = WIDTH - _MARGIN
+        for field in reversed(self._fields.get("headerFields", [])):
+            drawn += self._field(field, right, 24, 44, 18, "end")
+            right -= 80
+        return drawn
+
+    def _strip(self) -> str:
+        strip = self._image("strip")
+        drawn = _picture(strip[1], 0, _STRIP_TOP, *STRIP) if strip else ""
+        for field in self._fields.get("primaryFields", [])[:1]:
+            top = _STRIP_TOP + 80
+            drawn += _text(_MARGIN, top, self._value(field), self._ink, 52)
+            drawn += _text(_MARGIN, top + 30, self._said(field.get("label", "")), self._label, 14)
+        return drawn
+
+    def _middle(self) -> str:
+        places = ("secondaryFields", "auxiliaryFields")
+        fields = [one for place in places for one in self._fields.get(place, ())][:4]
+        if not fields:
+            return ""
+        step = (WIDTH - 2 * _MARGIN) / len(fields)
+        top = _STRIP_TOP + STRIP[1] + 24
+        return "".join(
+            self._field(one, round(_MARGIN + step * at), top, top + 22, 18)
+            for at, one in enumerate(fields)
+        )
+
+    def _code(self) -> str:
+        codes = self._face.get("barcodes") or []
+        if not codes:
+            return ""
+        made = segno.make(codes[0]["message"], error="m", boost_error=False, micro=False)
+        size = made.symbol_size(border=0)[0]
+        scale = _CODE / size
+        left, top = (WIDTH - _CODE) / 2, HEIGHT - _CODE - 48
+        squares = "".join(
+            f"M{column} {row}h1v1h-1z"
+            for row, line in enumerate(made.matrix)
+            for column, dark in enumerate(line)
+            if dark
+        )
+        alternative = codes[0].get("altText", "")
+        return (
+            f'<rect x="{left - 14:g}" y="{top - 14:g}" width="{_CODE + 28}" '
+            f'height="{_CODE + 44}" rx="6" fill="#fff"/>'
+            f'<path transform="translate({left:g} {top:g}) scale({scale:.4f})" d="{squares}"/>'
+            + _text(WIDTH // 2, HEIGHT - 28, alternative, "#222222", 9, "middle")
+        )
+
+    def _field(
+        self, field: Mapping[str, Any], x: int, label: int, value: int, size: int, anchor: str = ""
+    ) -> str:
+        drawn = _text(x, label, self._said(field.get("label", "")), self._label, 11, anchor)
+        return drawn + _text(x, value, self._value(field), self._ink, size, anchor)
+
+    def _said(self, text: str) -> str:
+        return self._strings.get(text, text)
+
+    def _value(self, field: Mapping[str, Any]) -> str:
+        value = field.get("value", "")
+        if isinstance(value, int):
+            return format_number(value, self._language)
+        if "dateStyle" in field:
+            return format_day(_day(str(value)), self._language)
+        return self._said(str(value))
+
+    def _image(self, name: str) -> tuple[int, bytes] | None:
+        """The sharpest there is, and its pixels a point."""
+        for scale in (3, 2, 1):
+            suffix = "" if scale == 1 else f"@{scale}x"
+            if f"{name}{suffix}.png" in self._files:
+                return scale, self._files[f"{name}{suffix}.png"]
+        return None
+
+
+def _day(text: str) -> date:
+    return datetime.fromisoformat(text).date()
+
+
+def _text(
+    x: float, y: float, text: str, color: str, size: int, anchor: str = "", weight: int = 400
+) -> str:
+    if not text:
+        return ""
+    placed = f' text-anchor="{anchor}"' if anchor else ""
+    return (
+        f'<text x="{x:g}" y="{y:g}" fill="{color}" font-size="{size}" '
+        f'font-weight="{weight}"{placed}>{escape(text)}</text>'
+    )
+
+
+def _picture(data: bytes, x: float, y: float, width: float, height: float) -> str:
+    return (
+        f'<image x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" '
+        f'preserveAspectRatio="none" href="data:image/png;base64,{b64encode(data).decode()}"/>'
+    )
