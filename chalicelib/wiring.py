@@ -16,8 +16,10 @@ from chalicelib.domain.ports import (
     ApplePassBuilder,
     ApplePushService,
     GoogleWallet,
+    Metrics,
     Queue,
     Store,
+    WalletCallbacks,
 )
 from chalicelib.domain.program.program import Mode
 from chalicelib.kernel.clock import Clock, FullJitter, Pause, SystemClock
@@ -144,6 +146,19 @@ class Runtime:
             redemption_issuers=google.get("redemption_issuers", ()),
         )
 
+    @cached_property
+    def google_callbacks(self) -> WalletCallbacks | None:
+        """Who reads what Google tells us; None where Google Wallet is not set up."""
+        google = self._json("google")
+        if google is None:
+            return None
+        from chalicelib.adapters.google.callbacks import KEYS_URL, GoogleCallbacks
+        from chalicelib.adapters.http import Http
+
+        real = self._settings.google_wallet_url == GOOGLE_WALLET_URL
+        keys = KEYS_URL if real else f"{self._settings.google_wallet_url}/keys"
+        return GoogleCallbacks(google["issuer_id"], Http(), self.context.clock, keys)
+
     def wallets(self, program_id: str, mode: Mode) -> Wallets:
         """The wallets that a program may reach: a test program never reaches a real phone."""
         settings = self._settings
@@ -230,6 +245,13 @@ def queues() -> Queues:
     if not _QUEUES:
         _QUEUES.append(_queues_of(Settings.of_environment(os.environ)))
     return _QUEUES[0]
+
+
+def metrics() -> Metrics:
+    """Where figures for alarms go."""
+    from chalicelib.adapters.metrics import LoggedMetrics
+
+    return LoggedMetrics(SystemClock(), os.environ.get("REGULARS_STAGE", ""))
 
 
 def install(new_runtime: Runtime, new_queues: Queues) -> None:

@@ -17,11 +17,14 @@ class SqsQueue:
         self._url = url
         self._client = make_client("sqs", region)
 
-    def send(self, messages: Sequence[str]) -> None:
-        """Sends all of them. Raises `Unavailable` where any could not be sent."""
+    def send(self, messages: Sequence[str], after_seconds: int = 0) -> None:
+        """Sends all of them; SQS keeps them back for at most 900 seconds.
+
+        Raises `Unavailable` where any could not be sent.
+        """
         for start in range(0, len(messages), BATCH):
             rows = [
-                {"Id": str(index), "MessageBody": body}
+                {"Id": str(index), "MessageBody": body, "DelaySeconds": after_seconds}
                 for index, body in enumerate(messages[start : start + BATCH])
             ]
             try:

@@ -20,6 +20,7 @@ from chalicelib.api.problems import MEDIA_TYPE, refuse
 from chalicelib.domain.errors import Refusal
 
 PKPASS = "application/vnd.apple.pkpass"
+PNG = "image/png"
 _CODES = {
     HTTPStatus.BAD_REQUEST: "bad_request",
     HTTPStatus.FORBIDDEN: "not_found",
@@ -35,7 +36,7 @@ class RegularsApp(Chalice):
     def __init__(self, resources: Iterable[Resource]) -> None:
         super().__init__(app_name="regulars")
         self.log.setLevel(logging.INFO)  # Chalice would keep warnings to itself
-        self.api.binary_types = [PKPASS]
+        self.api.binary_types = [PKPASS, PNG]
         self.operations: list[Route] = []
         for resource in resources:
             self.register_blueprint(resource)

@@ -5,13 +5,13 @@ from http import HTTPStatus
 import msgspec
 
 from chalicelib.api.application import PKPASS
-from chalicelib.api.endpoints import PUBLIC, SHOP_AND_MEMBER, Answer, Call, Resource
+from chalicelib.api.endpoints import PUBLIC, SHOP, SHOP_AND_MEMBER, Answer, Call, Resource
 from chalicelib.api.limits import limited
 from chalicelib.api.pass_page import show_card
 from chalicelib.domain.cards.card import Card
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ports import ApplePassBuilder
-from chalicelib.kernel.clock import to_http_date
+from chalicelib.kernel.clock import Instant, to_http_date
 from chalicelib.services import members, passes, wallets
 from chalicelib.services.passes import PassKey
 
@@ -35,7 +35,7 @@ class PassesView(msgspec.Struct, frozen=True):
 def read_links(call: Call, member_id: str) -> PassesView | Refusal:
     """Read the links of a member's passes.
 
-    They stay the same for ever; to follow one makes the pass.
+    They stay the same until they are revoked; to follow one makes the pass.
     """
     member = members.read(call.context, call.here, member_id)
     if isinstance(member, Refusal):
@@ -47,6 +47,22 @@ def read_links(call: Call, member_id: str) -> PassesView | Refusal:
         f"{page}/apple" if call.runtime.apple_passes(member.program_id) else None,
         f"{page}/google" if call.runtime.google else None,
     )
+
+
+@resource.endpoint(
+    "POST", "/v1/members/{member_id}/passes/revoke", callers=SHOP, answer=PassesView, audited=True
+)
+def revoke_links(call: Call, member_id: str) -> PassesView | Refusal:
+    """Revoke the links of a member's passes and make others.
+
+    The old page opens nothing any more. Passes that are in wallets already stay and are kept up to
+    date.
+    """
+    member = members.read(call.context, call.here, member_id)
+    if isinstance(member, Refusal):
+        return member
+    refusal = passes.revoke_link(call.context, PassKey(member.program_id, member.id))
+    return refusal or read_links(call, member_id)
 
 
 @resource.endpoint("GET", "/p/{token}", callers=PUBLIC, answer_type="text/html; charset=utf-8")
@@ -90,9 +106,16 @@ def save_to_google(call: Call, token: str) -> Answer | Refusal:
 def apple_pass(call: Call, builder: ApplePassBuilder, key: PassKey, card: Card) -> Answer:
     """The signed pass that shows `card`, with the time of its own last change."""
     issued = passes.issue(call.context, key, card)
+    return pass_answer(call, builder, key, card, issued.modified_at)
+
+
+def pass_answer(
+    call: Call, builder: ApplePassBuilder, key: PassKey, card: Card, modified_at: Instant
+) -> Answer:
+    """The signed pass, and when it was changed last."""
     token = passes.authentication_token(call.context, key)
     body = builder.build(card, f"{call.base_url}/passkit", token)
-    modified = to_http_date(issued.modified_at)
+    modified = to_http_date(modified_at)
     return Answer(body, headers={"Content-Type": PKPASS, "Last-Modified": modified, **_PRIVATE})
 
 

@@ -4,7 +4,6 @@ Source: developer.apple.com, "Adding a Web Service to Update Passes", and its fi
 a pass, get the list of updatable passes, send an updated pass, unregister, log a message.
 """
 
-import logging
 from http import HTTPStatus
 from typing import Annotated
 
@@ -13,9 +12,10 @@ from msgspec import Meta
 
 from chalicelib.api.endpoints import PUBLIC, Answer, Call, Resource
 from chalicelib.api.limits import limited
-from chalicelib.api.passes import apple_pass
+from chalicelib.api.passes import apple_pass, pass_answer
 from chalicelib.domain.errors import Refusal
-from chalicelib.kernel.clock import SECOND, from_http_date
+from chalicelib.domain.ports import ApplePassBuilder, PhoneLog
+from chalicelib.kernel.clock import DAY, SECOND, from_http_date
 from chalicelib.kernel.patterns import whole
 from chalicelib.services import passes
 from chalicelib.services.passes import PassKey
@@ -23,7 +23,9 @@ from chalicelib.services.passes import PassKey
 resource = Resource(__name__, "passkit")
 
 _SCHEME = "ApplePass"
-_LOG = logging.getLogger("regulars")
+_LOG_KEPT = 30 * DAY
+_LINES = 20  # of one message
+_LINE_CHARACTERS = 1000
 _STRANGER = Refusal("unauthorized", "the token is not that of this pass")
 _REGISTRATION = "/passkit/v1/devices/{device_id}/registrations/{type_id}/{serial}"
 _MAX_ID = 200  # characters of a device's own identifier
@@ -57,6 +59,8 @@ class ChangedView(msgspec.Struct, frozen=True):
 @resource.endpoint("POST", _REGISTRATION, callers=PUBLIC, body=RegisterRequest, body_types=())
 def register(call: Call, device_id: str, type_id: str, serial: str) -> Answer | Refusal:
     """Register a phone for a pass: 201 where it is new, 200 where it was known."""
+    if refusal := limited(call, "registrations", device_id):
+        return refusal
     key = _holder(call, type_id, serial)
     if key is None or len(device_id) > _MAX_ID:
         return _STRANGER
@@ -72,7 +76,9 @@ def unregister(call: Call, device_id: str, type_id: str, serial: str) -> Answer 
     key = _holder(call, type_id, serial)
     if key is None:
         return _STRANGER
-    call.context.store.passes.unregister(key.program_id, key.member_id, device_id)
+    call.context.store.passes.unregister(
+        key.program_id, key.member_id, device_id, call.context.clock.now()
+    )
     return Answer("")
 
 
@@ -108,23 +114,40 @@ def send_pass(call: Call, type_id: str, serial: str) -> Answer | Refusal:
     builder = call.runtime.apple_passes(key.program_id) if key else None
     if key is None or builder is None:
         return _STRANGER
+    if refusal := limited(call, "pass of a phone", serial):
+        return refusal
     card = passes.read_card(call.context, key)
     if isinstance(card, Refusal):
-        return card
+        return _of_nobody(call, builder, key, card)
     issued = passes.issue(call.context, key, card)
     since = from_http_date(call.header("if-modified-since"))
     if since is not None and issued.modified_at // SECOND * SECOND <= since:
         return Answer("", HTTPStatus.NOT_MODIFIED)
+    if card.voided:
+        passes.leave_phones(call.context, key)
     return apple_pass(call, builder, key, card)
+
+
+def _of_nobody(
+    call: Call, builder: ApplePassBuilder, key: PassKey, refusal: Refusal
+) -> Answer | Refusal:
+    """The pass of an erased member: void, and without anything of him."""
+    card = passes.empty_card(call.context, key)
+    if card is None:
+        return refusal
+    return pass_answer(call, builder, key, card, call.context.clock.now())
 
 
 @resource.endpoint("POST", "/passkit/v1/log", callers=PUBLIC, body=LogRequest, body_types=())
 def log(call: Call) -> Answer | Refusal:
-    """Note what a phone complains about."""
+    """Keep what a phone complains about, for the operator to read (`GET /v1/wallets/log`)."""
     if refusal := limited(call, "passkit log"):
         return refusal
-    for line in call.body.logs:
-        _LOG.warning("a phone says: %r", line[:1000])
+    context = call.context
+    now = context.clock.now()
+    for text in call.body.logs[:_LINES]:
+        line = PhoneLog(now, context.ids.new("log"), text[:_LINE_CHARACTERS])
+        context.store.passes.log(line, now + _LOG_KEPT)
     return Answer("")
 
 

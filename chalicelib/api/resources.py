@@ -24,6 +24,7 @@ from chalicelib.api import (
     tokens,
     transfers,
     vouchers,
+    wallets,
     webhooks,
 )
 
@@ -51,5 +52,6 @@ RESOURCES = (
     webhooks.resource,
     passes.resource,
     passkit.resource,
+    wallets.resource,
     system.resource,
 )

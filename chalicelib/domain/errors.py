@@ -4,6 +4,7 @@
     Fault (Exception)       the system could not do its work
      +- Contended           lost to other writers again and again; the caller may retry
      +- Unavailable         the store, a secret or a wallet cannot be reached; retry later
+     +- PushRefused         Apple does not take pushes from us: somebody must look
      +- Corrupt             stored bytes are not what we wrote
 
 Refusals are returned, faults are raised; `api/problems.py` maps both to HTTP.
@@ -40,6 +41,10 @@ class Contended(Fault):
 
 class Unavailable(Fault):
     """Something we depend on cannot be reached now."""
+
+
+class PushRefused(Fault):
+    """Apple does not take pushes from us: the certificate or the topic is wrong."""
 
 
 class Corrupt(Fault):

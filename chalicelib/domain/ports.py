@@ -1,8 +1,9 @@
 """What the services need of the world outside, as Protocols. Adapters keep them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from hashlib import sha256
 from typing import Protocol
 
 from chalicelib.domain.access.audit import AuditRow
@@ -69,10 +70,27 @@ class ApplePassBuilder(Protocol):
     def build(self, card: Card, web_service_url: str, authentication_token: str) -> bytes: ...
 
 
+@dataclass(frozen=True)
+class WalletCallback:
+    """Google says that an object came into a wallet, or left it."""
+
+    object_id: str
+    saved: bool
+    message_time: int  # later for a later message
+
+
+class WalletCallbacks(Protocol):
+    """Google's messages."""
+
+    def read(self, body: bytes) -> WalletCallback | None:
+        """What a message says; None where it is not Google's, or is too old.
+
+        Raises `Unavailable` where Google's keys cannot be had.
+        """
+
+
 class GoogleWallet(Protocol):
     """Google Wallet's loyalty classes and objects."""
-
-    issuer_id: str
 
     def put(self, card: Card, *, notify: bool = False) -> None:
         """Makes the member's loyalty object, or patches the one there is, and its class.
@@ -95,6 +113,75 @@ class Registration:
     member_id: str
     push_token: str
     registered_at: Instant
+    told_revision: int = 0  # of the pass, where other devices of the member were not told yet
+
+    def event(self, at: Instant, *, installed: bool) -> "WalletEvent":
+        """That the pass came to this device, or left it."""
+        device = sha256(self.device_id.encode()).hexdigest()[:16]
+        return WalletEvent(self.program_id, self.member_id, at, "apple", installed, device)
+
+
+@dataclass(frozen=True)
+class WalletEvent:
+    """A pass came into a wallet, or left it."""
+
+    program_id: str
+    member_id: str
+    at: Instant
+    platform: str  # apple or google
+    installed: bool  # or removed
+    device: str = ""  # which of several: a digest (a device's own id is personal), or Google's time
+
+    @property
+    def id(self) -> str:
+        """The same for the same event, and in the order of time."""
+        what = f"{self.platform}#{self.device}#{self.installed}"
+        digest = sha256(f"{self.member_id}#{what}".encode()).hexdigest()[:16]
+        return f"{self.at:020d}.{digest}"
+
+
+@dataclass(frozen=True)
+class WalletTotals:
+    """How many passes came and went, counted up to one event."""
+
+    until: str = ""  # its id
+    installed: dict[str, int] = field(default_factory=dict)  # by platform
+    removed: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PhoneLog:
+    """What a phone complained about."""
+
+    at: Instant
+    id: str
+    text: str
+
+    @property
+    def key(self) -> str:
+        """Where it stands among the others, by time."""
+        return f"{self.at:020d}.{self.id}"
+
+
+@dataclass(frozen=True)
+class RefreshProgress:
+    """How far the phones of one shard of a program's passes were told of a version."""
+
+    program_id: str
+    version: int
+    shard: int
+    after: str  # the last member id that is done
+    done: int
+    began_at: Instant
+    ended_at: Instant | None
+
+
+PASS_SHARDS = 4  # of a program's passes, so that many change at once
+
+
+def shard_of(member_id: str) -> int:
+    """In which part of the program's passes a member's is listed."""
+    return sha256(member_id.encode()).digest()[0] % PASS_SHARDS
 
 
 class Passes(Protocol):
@@ -102,21 +189,50 @@ class Passes(Protocol):
 
     def issued(self, program_id: str, member_id: str) -> IssuedPass | None: ...
 
-    def put_issued(self, issued: IssuedPass, replaces: int) -> bool:
-        """Writes a revision over revision `replaces` (0: there was none).
+    def put_issued(
+        self, issued: IssuedPass, replaces: int, event: WalletEvent | None = None
+    ) -> bool:
+        """Writes a revision over revision `replaces` (0: there was none), and what it tells.
 
         False where another writer came first.
         """
+
+    def of_program(
+        self, program_id: str, shard: int, after: str | None, limit: int
+    ) -> list[IssuedPass]:
+        """By member id, from the id above `after` on, of one shard; a moment old perhaps."""
 
     def mark_pushed(self, program_id: str, member_id: str, revision: int) -> None: ...
 
     def register(self, registration: Registration) -> bool:
         """Adds a registration, or takes over its new push token. True where it is new."""
 
-    def unregister(self, program_id: str, member_id: str, device_id: str) -> None: ...
+    def mark_told(self, registration: Registration, revision: int) -> None:
+        """Writes down that this device was told, unless its registration was changed meanwhile."""
 
-    def forget(self, program_id: str, member_id: str) -> None:
+    def unregister(self, program_id: str, member_id: str, device_id: str, at: Instant) -> None: ...
+
+    def forget(self, program_id: str, member_id: str, at: Instant) -> None:
         """Removes the issued pass and every registration of it."""
+
+    def events(
+        self, program_id: str, limit: int, after: str = "", before: str | None = None
+    ) -> list[WalletEvent]:
+        """Oldest first above the id `after`; or newest first, below the id `before`."""
+
+    def totals(self, program_id: str) -> WalletTotals: ...
+
+    def put_totals(self, program_id: str, totals: WalletTotals) -> None: ...
+
+    def progress(self, program_id: str, shard: int) -> RefreshProgress | None: ...
+
+    def put_progress(self, progress: RefreshProgress) -> None: ...
+
+    def log(self, line: PhoneLog, expires_at: Instant) -> None:
+        """Keeps what a phone said for some time."""
+
+    def logged(self, before: str | None, limit: int) -> list[PhoneLog]:
+        """Newest first, below the key `<at>.<id>` of a line."""
 
     def registrations_of_member(self, program_id: str, member_id: str) -> list[Registration]: ...
 
@@ -405,11 +521,17 @@ class Counters(Protocol):
         """Counts one more; returns the count. `expires_at` is when the store may forget it."""
 
 
+class Metrics(Protocol):
+    """Figures that alarms look at."""
+
+    def put(self, name: str, value: float) -> None: ...
+
+
 class Queue(Protocol):
     """Messages to ourselves, delivered at least once and in no order."""
 
-    def send(self, messages: Sequence[str]) -> None:
-        """Sends all of them. Raises `Unavailable` where any could not be sent."""
+    def send(self, messages: Sequence[str], after_seconds: int = 0) -> None:
+        """Sends all of them, to be delivered later. Raises `Unavailable` where any was not sent."""
 
 
 @dataclass(frozen=True)

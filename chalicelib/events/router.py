@@ -11,6 +11,7 @@ from typing import Any
 
 from chalicelib import wiring
 from chalicelib.domain.ports import Queue
+from chalicelib.services.refreshes import SETTLE_SECONDS, first_pages
 from chalicelib.services.sweeps import message
 
 _LOG = logging.getLogger("regulars")
@@ -23,8 +24,14 @@ def on_ledger(event: dict[str, Any]) -> None:
 
 
 def on_records(event: dict[str, Any]) -> None:
-    """Members' profiles: the name on the card may have changed, and the birthday."""
+    """Members' profiles: the name on the card may have changed, and the birthday.
+
+    A new version of a program may change every card of it.
+    """
     queues = wiring.queues()
+    versions = [one for one in map(_of_version, event["Records"]) if one is not None]
+    for version in versions:
+        queues.wallet.send(first_pages(*version), SETTLE_SECONDS)
     _route(event["Records"], _of_record, (queues.wallet, queues.due))
 
 
@@ -60,3 +67,11 @@ def _of_record(record: dict[str, Any]) -> tuple[str, str] | None:
     if kind != "member":
         raise ValueError("the key of a member is not one")
     return program_id, member_id
+
+
+def _of_version(record: dict[str, Any]) -> tuple[str, int] | None:
+    """A program and its version that was just published."""
+    image = record["dynamodb"].get("NewImage")
+    if image is None or image["kind"]["S"] != "version":
+        return None
+    return image["pk"]["S"].partition("#")[2], int(image["sk"]["S"].partition("#")[2])

@@ -5,6 +5,7 @@ import logging
 from typing import Any
 
 from chalicelib import wiring
+from chalicelib.kernel.clock import DAY
 from chalicelib.services.sweeps import settle_member, sweep
 
 _LOG = logging.getLogger("regulars")
@@ -14,6 +15,16 @@ def on_hour() -> None:
     """Looks who has something due."""
     sent = sweep(wiring.runtime().context, wiring.queues().due)
     _LOG.info("%d members have something due", sent)
+    _watch_certificates()
+
+
+def _watch_certificates() -> None:
+    """How many days the certificate lasts that ends first: below 30 an alarm says so."""
+    runtime = wiring.runtime()
+    ends = [one.expires_at for one in runtime.apple_certificates]
+    if ends:
+        left = (min(ends) - runtime.context.clock.now()) // DAY
+        wiring.metrics().put("AppleCertificateDays", left)
 
 
 def on_due(event: dict[str, Any]) -> dict[str, Any]:

@@ -6,11 +6,14 @@ second (HTTP dates have no smaller unit) and always later than that of the one b
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.cards.card import Card, IssuedPass, card_of
 from chalicelib.domain.errors import Contended, Refusal
-from chalicelib.domain.ports import Registration
+from chalicelib.domain.ledger.entries import Snapshot
+from chalicelib.domain.members.member import Member, Profile
+from chalicelib.domain.ports import Registration, WalletEvent
 from chalicelib.kernel.clock import MINUTE, SECOND, Instant
 from chalicelib.kernel.keys import mark
 from chalicelib.services.accounts import account
@@ -48,17 +51,82 @@ class ChangedPasses:
 
 
 def link_token(context: Context, key: PassKey) -> str:
-    """The part of a pass's link that nobody can guess."""
-    return f"{key.serial}.{mark(context.keyring.key('pass links'), key.program_id, key.member_id)}"
+    """The part of a pass's link that nobody can guess; another one after it was revoked."""
+    issued = context.store.passes.issued(key.program_id, key.member_id)
+    return _link(context, key, issued.link if issued else 0)
 
 
 def of_link(context: Context, token: str) -> PassKey | None:
-    """Whose pass a link is for; None where the link was not made by us."""
+    """Whose pass a link is for; None where the link was not made by us, or was revoked."""
     parts = token.split(".")
     if len(parts) != 3:
         return None
     key = PassKey(parts[0], parts[1])
-    return key if _equal(link_token(context, key), token) else None
+    issued = context.store.passes.issued(key.program_id, key.member_id)
+    return key if _equal(_link(context, key, issued.link if issued else 0), token) else None
+
+
+def _link(context: Context, key: PassKey, generation: int) -> str:
+    parts = [key.program_id, key.member_id, *([str(generation)] if generation else [])]
+    return f"{key.serial}.{mark(context.keyring.key('pass links'), *parts)}"
+
+
+def revoke_link(context: Context, key: PassKey) -> Refusal | None:
+    """The page's link opens nothing any more; passes that are in wallets stay.
+
+    Another link is made at once. Raises `Contended`.
+    """
+    card = read_card(context, key)
+    if isinstance(card, Refusal):
+        return card
+    issue(context, key, card)
+    _change(context, key, lambda was: replace(was, link=was.link + 1))
+    return None
+
+
+def heard_of_google(context: Context, key: PassKey, saved: bool, message_time: int) -> bool:
+    """Google says that the pass came into a wallet, or left it; whether that was new.
+
+    Its messages come more than once and in any order: the newest by Google's own time counts.
+    """
+
+    def hear(was: IssuedPass) -> IssuedPass:
+        if message_time <= was.google_heard:
+            return was
+        return replace(was, google_saved=saved, google_heard=message_time)
+
+    at = context.clock.now()
+
+    def event(was: IssuedPass, now: IssuedPass) -> WalletEvent | None:
+        if was.google_saved == now.google_saved:
+            return None
+        which = str(message_time)
+        return WalletEvent(key.program_id, key.member_id, at, "google", now.google_saved, which)
+
+    return _change(context, key, hear, event)
+
+
+def _change(
+    context: Context,
+    key: PassKey,
+    change: Callable[[IssuedPass], IssuedPass],
+    event: Callable[[IssuedPass, IssuedPass], WalletEvent | None] = lambda _was, _now: None,
+) -> bool:
+    """Changes what is known of a pass, and nothing that it shows; whether there was anything to."""
+    passes = context.store.passes
+    for attempt in range(TRIES):
+        was = passes.issued(key.program_id, key.member_id)
+        if was is None:
+            return False
+        now = change(was)
+        if now == was:
+            return False
+        told = was.pushed_revision == was.revision
+        now = replace(now, revision=was.revision + 1, pushed_revision=was.pushed_revision + told)
+        if passes.put_issued(now, was.revision, event(was, now)):
+            return True
+        context.pause.before(attempt)
+    raise Contended("the pass was changed again and again")
 
 
 def authentication_token(context: Context, key: PassKey) -> str:
@@ -87,7 +155,21 @@ def read_card(context: Context, key: PassKey) -> Card | Refusal:
     if isinstance(head, Refusal):
         return head
     program = context.catalog.current(here.program)
-    return card_of(program, member, head.snapshot, here.now) if program else NO_PROGRAM
+    if program is None:
+        return NO_PROGRAM
+    card = card_of(program, member, head.snapshot, here.now)
+    # Who was merged into another has the other's card from now on.
+    return card if head.key.member_id == key.member_id else replace(card, voided=True)
+
+
+def empty_card(context: Context, key: PassKey) -> Card | None:
+    """The card of nobody: what is left of a pass whose member was erased."""
+    here = enter(context, key.program_id)
+    program = context.catalog.current(here.program) if here else None
+    if here is None or program is None:
+        return None
+    nobody = Member(key.program_id, key.member_id, Profile(), (), 0)
+    return replace(card_of(program, nobody, Snapshot(0), here.now), voided=True)
 
 
 def issue(context: Context, key: PassKey, card: Card, *, google: bool = False) -> IssuedPass:
@@ -144,13 +226,20 @@ def register(
     return context.store.passes.register(registration)
 
 
+def leave_phones(context: Context, key: PassKey) -> None:
+    """A void pass was fetched: its phones need not hear of it again."""
+    passes = context.store.passes
+    for one in passes.registrations_of_member(key.program_id, key.member_id):
+        passes.unregister(key.program_id, key.member_id, one.device_id, context.clock.now())
+
+
 def changed_passes(
     context: Context, device_id: str, type_id: str, tag: str | None
 ) -> ChangedPasses | None:
     """What changed on a device since it was given `tag`; None where nothing did.
 
-    The tag is the newest change and a digest of all revisions: an equal digest means that nothing
-    changed, whatever the clocks of our machines say.
+    The tag is the newest change, the number of changes, and a digest of all of them: it grows with
+    every change, and an equal one means that nothing changed, whatever our clocks say.
     """
     registrations = context.store.passes.registrations_of_device(device_id, type_id)
     issued = [
@@ -173,9 +262,10 @@ def changed_passes(
 
 
 def _tag(issued: list[IssuedPass]) -> str:
-    rows = sorted(f"{one.program_id}.{one.member_id}.{one.revision}" for one in issued)
+    rows = sorted(f"{one.program_id}.{one.member_id}.{one.modified_at}" for one in issued)
     digest = hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
-    return f"{max(one.modified_at for one in issued)}-{digest}"
+    changes = sum(one.revision for one in issued)
+    return f"{max(one.modified_at for one in issued)}-{changes}-{digest}"
 
 
 def _since(tag: str | None) -> Instant:

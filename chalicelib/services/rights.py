@@ -196,11 +196,12 @@ def _forget(context: Context, key: LogKey) -> None:
             break
     store.notes.forget(key)
     store.audit.forget(key.program_id, key.member_id)
+    now = context.clock.now()
     issued = store.passes.issued(key.program_id, key.member_id)
     for one in store.passes.registrations_of_member(key.program_id, key.member_id):
-        store.passes.unregister(key.program_id, key.member_id, one.device_id)
+        store.passes.unregister(key.program_id, key.member_id, one.device_id, now)
     if issued is not None and not issued.google:
-        store.passes.forget(key.program_id, key.member_id)
+        store.passes.forget(key.program_id, key.member_id, now)
     for _ in range(TRIES):
         member = store.members.get(key.program_id, key.member_id)
         if member is None or store.members.forget(member):

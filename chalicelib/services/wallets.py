@@ -5,26 +5,29 @@ messages in any order end in the latest state. `pushed_revision` is written afte
 worker that dies between is repeated by its queue.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from chalicelib.domain.cards.card import Card, card_of
-from chalicelib.domain.errors import Fault, Refusal, Unavailable
-from chalicelib.domain.ledger.entries import LogKey, Snapshot, Standing
-from chalicelib.domain.members.member import Member, Profile
+from chalicelib.domain.cards.card import Card, IssuedPass
+from chalicelib.domain.errors import PushRefused, Refusal, Unavailable
+from chalicelib.domain.ledger.entries import LogKey, Standing
 from chalicelib.domain.ports import (
     ApplePushService,
     GoogleWallet,
     PushOutcome,
     PushResult,
     Registration,
+    WalletEvent,
+    WalletTotals,
 )
+from chalicelib.kernel.clock import DAY, MINUTE
 from chalicelib.services.appending import strong_head
-from chalicelib.services.context import Context, enter
-from chalicelib.services.passes import PassKey, issue, read_card
+from chalicelib.services.context import Context
+from chalicelib.services.passes import PassKey, empty_card, issue, read_card
 
-
-class PushRefused(Fault):
-    """Apple does not take pushes from us: the certificate or the topic is wrong."""
+PAGE = 500  # events read at a time
+SETTLED = 10 * MINUTE
+NOTIFICATIONS_A_DAY = 3  # of one pass: developers.google.com/wallet, "Trigger push notifications"
 
 
 @dataclass(frozen=True)
@@ -36,50 +39,121 @@ class Wallets:
 
 
 def refresh(context: Context, wallets: Wallets, key: PassKey) -> None:
-    """Pushes what changed, to the passes of everybody who was merged into this member too.
+    """Brings one member's card to his phones (`refresh_all`)."""
+    failed = refresh_all(context, wallets, [key])
+    if failed:
+        raise failed[key]
 
-    Nothing goes out while the member is restricted. Raises `Unavailable` where it must be tried
-    again.
+
+def refresh_all(
+    context: Context, wallets: Wallets, keys: Sequence[PassKey]
+) -> dict[PassKey, Exception]:
+    """Brings members' cards to their phones, and those of everybody who was merged into them.
+
+    All devices are told through one connection at a time. Nothing goes out while a member is
+    restricted. What must be tried again is named with its reason; the others are done.
     """
+    failed: dict[PassKey, Exception] = {}
+    waiting: list[_Waiting] = []
+    for key in dict.fromkeys(keys):
+        try:
+            for one in _passes_of(context, wallets, key):
+                found = _prepared(context, wallets, one)
+                waiting += [replace(found, cause=key)] if found else []
+        except Exception as error:
+            failed[key] = error
+    return {**_push(context, wallets.apple, waiting), **failed}
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A pass whose phones must be told of a revision."""
+
+    key: PassKey
+    revision: int
+    cause: PassKey  # of whom we were told
+
+
+def _passes_of(context: Context, wallets: Wallets, key: PassKey) -> list[PassKey]:
+    """The passes to look at; those of the erased are emptied instead."""
     head = strong_head(context, LogKey(key.program_id, key.member_id))
     if head is None or head.snapshot.standing == Standing.RESTRICTED:
-        return
-    for member_id in (head.key.member_id, *head.snapshot.merged):
-        one = PassKey(key.program_id, member_id)
-        if head.snapshot.standing == Standing.ERASED:
-            _empty(context, wallets, one)
-        else:
-            _refresh(context, wallets, one)
+        return []
+    ids = (head.key.member_id, *head.snapshot.merged)
+    found = [PassKey(key.program_id, member_id) for member_id in ids]
+    if head.snapshot.standing != Standing.ERASED:
+        return found
+    for one in found:
+        _empty(context, wallets, one)
+    return []
 
 
 def _empty(context: Context, wallets: Wallets, key: PassKey) -> None:
     """Takes the person out of the pass in Google Wallet, then forgets that there was one."""
     was = context.store.passes.issued(key.program_id, key.member_id)
-    here = enter(context, key.program_id)
-    program = context.catalog.current(here.program) if here else None
-    if was is None or here is None or program is None:
+    nobody = empty_card(context, key)
+    if was is None or nobody is None:
         return
     if wallets.google is not None and was.google:
-        nobody = Member(key.program_id, key.member_id, Profile(), (), 0)
-        wallets.google.put(replace(card_of(program, nobody, Snapshot(0), here.now), voided=True))
-    context.store.passes.forget(key.program_id, key.member_id)
+        wallets.google.put(nobody)
+    context.store.passes.forget(key.program_id, key.member_id, context.clock.now())
 
 
-def _refresh(context: Context, wallets: Wallets, key: PassKey) -> None:
+def _prepared(context: Context, wallets: Wallets, key: PassKey) -> _Waiting | None:
+    """Writes the revision down and tells Google; None where no phone needs to know."""
     was = context.store.passes.issued(key.program_id, key.member_id)
     if was is None:
-        return  # nobody has this pass
+        return None  # nobody has this pass
     card = read_card(context, key)
     if isinstance(card, Refusal):
-        return
+        return None
     issued = issue(context, key, card)
     if issued.revision == issued.pushed_revision:
-        return
+        return None
     if wallets.google is not None and issued.google:
-        wallets.google.put(card)
-    if wallets.apple is not None:
-        _push(context, wallets.apple, key)
-    context.store.passes.mark_pushed(key.program_id, key.member_id, issued.revision)
+        _tell_google(context, wallets.google, issued, card)
+    return _Waiting(key, issued.revision, key)
+
+
+def _tell_google(context: Context, google: GoogleWallet, issued: IssuedPass, card: Card) -> None:
+    """Patches the object; the phone speaks of it while Google's allowance for the day lasts."""
+    now = context.clock.now()
+    lately = tuple(one for one in issued.google_notified if one > now - DAY)
+    notify = issued.google_saved and not card.voided and len(lately) < NOTIFICATIONS_A_DAY
+    google.put(card, notify=notify)
+    if notify:
+        context.store.passes.put_issued(
+            replace(issued, google_notified=(*lately, now)), replaces=issued.revision
+        )
+
+
+def counted(context: Context, program_id: str) -> WalletTotals:
+    """How many passes came into wallets and left them, up to now.
+
+    What is older than some minutes is counted once and kept: no event may still come before it.
+    """
+    passes = context.store.passes
+    kept = totals = passes.totals(program_id)
+    settled = f"{context.clock.now() - SETTLED:020d}"
+    while True:
+        page = passes.events(program_id, PAGE, after=totals.until)
+        for event in page:
+            totals = _with(totals, event)
+            if event.id < settled:
+                kept = totals
+        if len(page) < PAGE:
+            break
+    if kept != passes.totals(program_id):
+        passes.put_totals(program_id, kept)
+    return totals
+
+
+def _with(totals: WalletTotals, event: WalletEvent) -> WalletTotals:
+    side = totals.installed if event.installed else totals.removed
+    more = {**side, event.platform: side.get(event.platform, 0) + 1}
+    if event.installed:
+        return replace(totals, until=event.id, installed=more)
+    return replace(totals, until=event.id, removed=more)
 
 
 def save_to_google(context: Context, google: GoogleWallet, key: PassKey, card: Card) -> str:
@@ -89,20 +163,55 @@ def save_to_google(context: Context, google: GoogleWallet, key: PassKey, card: C
     return google.save_link(card)
 
 
-def _push(context: Context, apple: ApplePushService, key: PassKey) -> None:
+def _push(
+    context: Context, apple: ApplePushService | None, waiting: Sequence[_Waiting]
+) -> dict[PassKey, Exception]:
+    """Tells the devices of all these passes, and marks the passes of which every device knows.
+
+    A device that was told is not told again because another one could not be.
+    """
     passes = context.store.passes
-    registrations = passes.registrations_of_member(key.program_id, key.member_id)
-    if not registrations:
-        return
-    results = apple.push([one.push_token for one in registrations])
-    for registration, result in zip(registrations, results, strict=True):
-        if _is_gone(registration, result):
-            passes.unregister(key.program_id, key.member_id, registration.device_id)
-    outcomes = {result.outcome for result in results}
-    if PushOutcome.REFUSED in outcomes:
-        raise PushRefused(next(one.reason for one in results if one.outcome is PushOutcome.REFUSED))
-    if PushOutcome.RETRY in outcomes:
-        raise Unavailable("some devices must be told again")
+    devices = [
+        (one, registration)
+        for one in waiting
+        for registration in passes.registrations_of_member(one.key.program_id, one.key.member_id)
+        if registration.told_revision < one.revision
+    ]
+    failed: dict[PassKey, Exception] = {}
+    if devices and apple is not None:
+        try:
+            results = apple.push([registration.push_token for _, registration in devices])
+        except (Unavailable, PushRefused) as error:
+            failed = {one.cause: error for one, _ in devices}
+            results = []
+        answers = list(zip(devices, results, strict=False))
+        for (one, registration), result in answers:
+            trouble = _taken_in(context, registration, result)
+            if trouble is not None:
+                failed[one.cause] = trouble
+        for (one, registration), result in answers:
+            if one.cause in failed and result.outcome is PushOutcome.SENT:
+                passes.mark_told(registration, one.revision)
+    for one in waiting:
+        if one.cause not in failed:
+            passes.mark_pushed(one.key.program_id, one.key.member_id, one.revision)
+    return failed
+
+
+def _taken_in(context: Context, registration: Registration, result: PushResult) -> Exception | None:
+    """What a device's answer means; the reason to try again."""
+    if _is_gone(registration, result):
+        context.store.passes.unregister(
+            registration.program_id,
+            registration.member_id,
+            registration.device_id,
+            context.clock.now(),
+        )
+    if result.outcome is PushOutcome.REFUSED:
+        return PushRefused(result.reason)
+    if result.outcome is PushOutcome.RETRY:
+        return Unavailable("some devices must be told again")
+    return None
 
 
 def _is_gone(registration: Registration, result: PushResult) -> bool:

@@ -182,8 +182,8 @@ def test_phones_are_found_by_member_and_by_device(store: Store) -> None:
     of_phone = store.passes.registrations_of_device("phone", "pass.x")
     assert sorted(one.member_id for one in of_phone) == ["mem_1", "mem_2"]
     assert store.passes.registrations_of_device("phone", "pass.y") == []
-    store.passes.unregister("prg_1", "mem_1", "phone")
-    store.passes.unregister("prg_1", "mem_1", "phone")
+    store.passes.unregister("prg_1", "mem_1", "phone", 9)
+    store.passes.unregister("prg_1", "mem_1", "phone", 9)
     assert store.passes.registrations_of_member("prg_1", "mem_1") == [watch]
 
 

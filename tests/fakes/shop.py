@@ -51,10 +51,12 @@ class Queued:
     """A queue that only keeps."""
 
     messages: list[str] = field(default_factory=list)
+    delays: list[int] = field(default_factory=list)
 
-    def send(self, messages: Sequence[str]) -> None:
-        """Keeps them in their order."""
+    def send(self, messages: Sequence[str], after_seconds: int = 0) -> None:
+        """Keeps them in their order, and how long each is to wait."""
         self.messages += messages
+        self.delays += [after_seconds] * len(messages)
 
 
 @dataclass(frozen=True)

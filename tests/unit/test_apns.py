@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.apple.apns import ApnsClient
-from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.errors import PushRefused, Unavailable
 from chalicelib.domain.ports import PushOutcome
+from chalicelib.kernel.clock import MINUTE, SECOND
 from local.apns import GONE_SINCE, PushService
 from local.certificates import PASS_TYPE_ID, Certificates
+from tests.fakes.shop import SetClock
 
 
 @pytest.fixture
@@ -38,11 +40,21 @@ def service(certificates: Certificates, tmp_path: Path) -> Iterator[PushService]
 def client(service: PushService, certificates: Certificates) -> Iterator[ApnsClient]:
     client = make_client(service.port, certificates)
     yield client
+    close(client)
+
+
+def close(client: ApnsClient) -> None:
+    """Ends the connection, where there is one."""
     if client._connection:
         client._connection.close()
 
 
-def make_client(port: int, certificates: Certificates, timeout_seconds: float = 5) -> ApnsClient:
+def make_client(
+    port: int,
+    certificates: Certificates,
+    timeout_seconds: float = 5,
+    clock: SetClock | None = None,
+) -> ApnsClient:
     return ApnsClient(
         "localhost",
         port,
@@ -51,6 +63,7 @@ def make_client(port: int, certificates: Certificates, timeout_seconds: float = 
         PASS_TYPE_ID,
         certificates.apns_authority.encode(),
         timeout_seconds=timeout_seconds,
+        clock=clock,
     )
 
 
@@ -189,3 +202,49 @@ def test_the_stand_in_certificates_are_good_enough_for_later_pythons(client: Apn
 def test_nothing_to_push_opens_no_connection(service: PushService, client: ApnsClient) -> None:
     assert client.push([]) == []
     assert service.stats.connections == 0
+
+
+def test_a_device_that_was_told_too_often_is_left_alone_and_no_other_one(
+    service: PushService, certificates: Certificates
+) -> None:
+    clock = SetClock()
+    client = make_client(service.port, certificates, clock=clock)
+
+    def told() -> list[str]:
+        return [str(push["token"]) for push in service.stats.pushes]
+
+    assert [one.outcome for one in client.push(["busy-1", "ok-1"])] == [
+        PushOutcome.RETRY,
+        PushOutcome.SENT,
+    ]
+    assert client.push(["busy-1", "ok-1"])[0].reason == "backing off"
+    assert sorted(told()) == ["busy-1", "ok-1", "ok-1"]
+    clock.at += 31 * SECOND
+    assert client.push(["busy-1"])[0].reason == "TooManyRequests"
+    clock.at += 31 * SECOND  # now it waits twice as long
+    assert client.push(["busy-1"])[0].reason == "backing off"
+    clock.at += 31 * SECOND
+    assert client.push(["busy-1"])[0].reason == "TooManyRequests"
+    assert told().count("busy-1") == 3
+    close(client)
+
+
+def test_after_a_refusal_nothing_is_sent_for_some_minutes(
+    service: PushService, certificates: Certificates
+) -> None:
+    clock = SetClock()
+    client = make_client(service.port, certificates, clock=clock)
+    assert client.push(["forbidden-1"])[0].outcome is PushOutcome.REFUSED
+    with pytest.raises(PushRefused):
+        client.push(["ok-1"])
+    assert len(service.stats.pushes) == 1
+    clock.at += 5 * MINUTE
+    assert client.push(["ok-1"])[0].outcome is PushOutcome.SENT
+    close(client)
+
+
+def test_closed_streams_are_dropped(service: PushService, client: ApnsClient) -> None:
+    client.push([f"{number:064x}" for number in range(2000)])
+    assert client._connection is not None
+    assert len(client._connection._http2.streams) < 600
+    assert service.stats.most_streams <= 50

@@ -219,16 +219,19 @@ def test_streams_lose_nothing(resources: Json, function: str, table: str) -> Non
     assert properties["DestinationConfig"] == {"OnFailure": parked}
 
 
-def test_of_records_only_members_are_routed(resources: Json) -> None:
+def test_of_records_only_members_and_versions_are_routed(resources: Json) -> None:
     ledger = resources["OnLedger"]["Properties"]["Events"]["OnLedgerDynamodbEventSource"]
     assert "FilterCriteria" not in ledger["Properties"]
     records = resources["OnRecords"]["Properties"]["Events"]["OnRecordsDynamodbEventSource"]
     [pattern] = records["Properties"]["FilterCriteria"]["Filters"]
-    assert json.loads(pattern["Pattern"]) == {"dynamodb": {"NewImage": {"kind": {"S": ["member"]}}}}
+    kinds = {"kind": {"S": ["member", "version"]}}
+    assert json.loads(pattern["Pattern"]) == {"dynamodb": {"NewImage": kinds}}
 
 
-@pytest.mark.parametrize("name", ["Wallet", "Due"])
-def test_a_failed_message_comes_again_and_then_is_set_aside(resources: Json, name: str) -> None:
+@pytest.mark.parametrize(("name", "tries"), [("Wallet", 480), ("Due", 5)])
+def test_a_failed_message_comes_again_and_then_is_set_aside(
+    resources: Json, name: str, tries: int
+) -> None:
     function = resources[f"On{name}"]["Properties"]
     source = function["Events"][f"On{name}SqsEventSource"]["Properties"]
     assert source["Queue"] == {"Fn::GetAtt": [name, "Arn"]}
@@ -238,7 +241,7 @@ def test_a_failed_message_comes_again_and_then_is_set_aside(resources: Json, nam
     assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
     assert queue["RedrivePolicy"] == {
         "deadLetterTargetArn": {"Fn::GetAtt": [f"{name}Dead", "Arn"]},
-        "maxReceiveCount": 5,
+        "maxReceiveCount": tries,
     }
 
 

@@ -11,12 +11,12 @@ import pytest
 
 from chalicelib.adapters.memory.store import memory_store
 from chalicelib.domain.cards.card import Card
-from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.errors import PushRefused, Unavailable
 from chalicelib.domain.ports import PushOutcome, PushResult
 from chalicelib.events.router import on_ledger, on_records
 from chalicelib.events.wallet import on_wallet
 from chalicelib.services.passes import PassKey
-from chalicelib.services.wallets import PushRefused, Wallets, refresh
+from chalicelib.services.wallets import Wallets, refresh
 from local.certificates import PASS_TYPE_ID, Certificates
 from tests.fakes.shop import Reply, Shop, drink
 
@@ -40,10 +40,12 @@ class Google:
     """A Google Wallet that keeps the last card."""
 
     cards: list[Card] = field(default_factory=list)
+    notified: list[bool] = field(default_factory=list)
 
-    def put(self, card: Card) -> None:
-        """Keeps it."""
+    def put(self, card: Card, *, notify: bool = False) -> None:
+        """Keeps it, and whether the phone was to speak."""
         self.cards.append(card)
+        self.notified.append(notify)
 
     def save_link(self, card: Card) -> str:
         """Names the member."""
@@ -224,10 +226,17 @@ def test_a_pass_that_did_not_change_is_not_sent_again(shop: Shop) -> None:
     assert phone.fetch(if_modified_since="whenever").status == 200
 
 
-def test_a_phone_that_complains_is_heard(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
-    reply = shop.call("POST", "/passkit/v1/log", {"logs": ["bad\nline"]}, key=None)
+def test_a_phone_that_complains_is_heard(shop: Shop) -> None:
+    reply = shop.call("POST", "/passkit/v1/log", {"logs": ["bad\nline", "x" * 5000]}, key=None)
     assert reply.status == 200
-    assert "bad\\nline" in caplog.text
+    shop.clock.at += 1
+    shop.call("POST", "/passkit/v1/log", {"logs": ["later"]}, key=None)
+    heard = shop.call("GET", "/v1/wallets/log", query={"limit": "1"}).json
+    assert [one["text"] for one in heard["data"]] == ["later"]
+    query = {"limit": "5", "cursor": heard["next_cursor"]}
+    rest = shop.call("GET", "/v1/wallets/log", query=query).json
+    assert sorted(one["text"] for one in rest["data"]) == ["bad\nline", "x" * 1000]
+    assert shop.call("GET", "/v1/wallets/log", key=None).status == 401
     assert shop.call("POST", "/passkit/v1/log", {"logs": 1}, key=None).status == 422
 
 

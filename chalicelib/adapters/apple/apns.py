@@ -33,8 +33,17 @@ from h2.events import (
 )
 from h2.exceptions import ProtocolError
 
-from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.errors import PushRefused, Unavailable
 from chalicelib.domain.ports import PushOutcome, PushResult
+from chalicelib.kernel.clock import (
+    EARLIEST,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Clock,
+    Instant,
+    SystemClock,
+)
 
 PAYLOAD = b"{}"
 MOST_STREAMS = 1000  # what we ask at a time, where the service allows more
@@ -42,6 +51,13 @@ _CONNECTIONS = 2  # tried for one batch
 _READ_BYTES = 65_536
 _GONE_REASONS = {"BadDeviceToken", "DeviceTokenNotForTopic"}
 _NEW_CONNECTION = {500, 503}
+_COUNT_EVERY = 256  # streams
+_BACKING_OFF = "backing off"
+_TOO_OFTEN = "TooManyRequests"
+STOPPED_FOR = 5 * MINUTE
+FIRST_WAIT = 30 * SECOND
+LONGEST_WAIT = HOUR
+MOST_BUSY = 10_000  # devices that we remember
 
 
 class ApnsClient:
@@ -56,11 +72,15 @@ class ApnsClient:
         topic: str,
         authority: bytes | None = None,
         timeout_seconds: float = 10,
+        clock: Clock | None = None,
     ) -> None:
         """All PEM. `topic` is the pass type id; `authority` signed the service's certificate.
 
         The public authorities are trusted where none is named.
         """
+        self._clock = clock or SystemClock()
+        self._stopped_until = EARLIEST
+        self._busy = _BackOff()
         self._address = (host, port)
         self._tls = _tls_context(certificate, key, authority)
         self._topic = topic
@@ -71,10 +91,19 @@ class ApnsClient:
         """Tells each device that a pass changed; one result for each token, in their order.
 
         Raises `Unavailable` where no connection can be had. What the service did not take is sent
-        again, once; what it took and did not answer is to be tried again by the caller.
+        again, once; what it took and did not answer is to be tried again by the caller. A device
+        that was told too often is left alone for a while. After a 403 nothing is sent for some
+        minutes, and `PushRefused` is raised: every push would be refused.
         """
-        results: dict[int, PushResult] = {}
-        unsent = list(enumerate(tokens))
+        now = self._clock.now()
+        if now < self._stopped_until:
+            raise PushRefused("stopped after Apple refused a push")
+        results = {
+            index: PushResult(token, PushOutcome.RETRY, _BACKING_OFF)
+            for index, token in enumerate(tokens)
+            if self._busy.waits(token, now)
+        }
+        unsent = [(index, token) for index, token in enumerate(tokens) if index not in results]
         for _ in range(_CONNECTIONS):
             if not unsent:
                 break
@@ -86,7 +115,15 @@ class ApnsClient:
                 self._connection = None
         for index, token in unsent:
             results[index] = PushResult(token, PushOutcome.RETRY, "not sent")
-        return [results[index] for index in range(len(tokens))]
+        answers = [results[index] for index in range(len(tokens))]
+        self._learn(answers, now)
+        return answers
+
+    def _learn(self, answers: Sequence[PushResult], now: Instant) -> None:
+        for answer in answers:
+            self._busy.note(answer, now)
+            if answer.outcome is PushOutcome.REFUSED:
+                self._stopped_until = now + STOPPED_FOR
 
     def _connected(self) -> "_Connection":
         """The connection there is, where the service has not closed it meanwhile."""
@@ -114,6 +151,45 @@ class ApnsClient:
         return connection
 
 
+class _BackOff:
+    """Devices that were told too often: each waits twice as long as before, and then some."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, tuple[Instant, int]] = {}
+
+    def waits(self, token: str, now: Instant) -> bool:
+        """Whether it is too early for this device."""
+        return token in self._until and now < self._until[token][0]
+
+    def note(self, answer: PushResult, now: Instant) -> None:
+        """Takes an answer in: 429 waits longer, anything but our own waiting ends it."""
+        if answer.reason == _TOO_OFTEN:
+            times = self._until.get(answer.token, (now, 0))[1]
+            wait = min(LONGEST_WAIT, FIRST_WAIT * 2**times)
+            self._until[answer.token] = (now + wait, times + 1)
+        elif answer.reason != _BACKING_OFF:
+            self._until.pop(answer.token, None)
+        if len(self._until) > MOST_BUSY:
+            self._until = {one: row for one, row in self._until.items() if now < row[0]}
+
+
+class _Http2(H2Connection):
+    """h2 goes through all streams each time one is opened; we know how many are open."""
+
+    def __init__(self, config: H2Configuration) -> None:
+        super().__init__(config)
+        self.open_streams = 0
+        self._asked = 0
+
+    @property
+    def open_outbound_streams(self) -> int:
+        """How many there are. Now and then h2 counts itself, and drops those that are closed."""
+        self._asked += 1
+        if self._asked % _COUNT_EVERY == 0:
+            return super().open_outbound_streams
+        return self.open_streams
+
+
 @dataclass
 class _Push:
     """One push whose answer is not complete yet."""
@@ -132,7 +208,9 @@ class _Push:
             since = answer.get("timestamp")
             known = since if isinstance(since, int) else None
             return PushResult(self.token, PushOutcome.GONE, reason, known)
-        if self.status == 429 or self.status >= 500:
+        if self.status == 429:
+            return PushResult(self.token, PushOutcome.RETRY, _TOO_OFTEN)
+        if self.status >= 500:
             return PushResult(self.token, PushOutcome.RETRY, reason)
         return PushResult(self.token, PushOutcome.REFUSED, reason)
 
@@ -149,7 +227,11 @@ class _Connection:
         self._open: dict[int, _Push] = {}
         self._unsent: list[tuple[int, str]] = []
         self._settled = False
-        self._http2 = H2Connection(H2Configuration(client_side=True))
+        # Our headers are always the same six: nobody needs to look at them.
+        own = H2Configuration(
+            client_side=True, validate_outbound_headers=False, normalize_outbound_headers=False
+        )
+        self._http2 = _Http2(own)
         self._http2.initiate_connection()
         while not self._settled and not self.closing:
             self._turn({})
@@ -215,6 +297,7 @@ class _Connection:
             ("apns-priority", "5"),
             ("content-length", str(len(PAYLOAD))),
         ]
+        self._http2.open_streams = len(self._open)
         self._http2.send_headers(stream, headers)
         self._http2.send_data(stream, PAYLOAD, end_stream=True)
         self._open[stream] = _Push(index, token)

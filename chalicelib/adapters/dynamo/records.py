@@ -82,10 +82,11 @@ class Records:
                 )
             )
 
-    def first_under(self, pk: str, limit: int) -> list[Record]:
-        """The first records of one partition, read strongly."""
+    def after_under(self, pk: str, after: str, limit: int) -> list[Record]:
+        """Records of one partition in their order, from the one above `after` on."""
+        condition = self.model.sk > after if after else None
         with translated():
-            return list(self.model.query(pk, consistent_read=True, limit=limit))
+            return list(self.model.query(pk, condition, consistent_read=True, limit=limit))
 
     def under(self, pk: str, prefix: str = "") -> list[Record]:
         """All records of one partition whose sort key starts so, read strongly."""
@@ -116,6 +117,10 @@ class Records:
         """Writes a record over whatever is there."""
         with translated():
             record.save()
+
+    def change(self, was: Record, now: Record) -> bool:
+        """Writes a record over just that other one."""
+        return self._put(now, self.model.body == was.body)
 
     def put_new(self, record: Record) -> bool:
         """Writes a record where there is none. A retry of a put that did commit is True too."""

@@ -59,7 +59,7 @@ class DynamoVouchers:
         return added
 
     def free(self, program_id: str, reward: str, limit: int) -> list[str]:
-        found = self._records.first_under(_pool(program_id, reward), limit)
+        found = self._records.after_under(_pool(program_id, reward), "", limit)
         return [record.sk for record in found]
 
     def parts(self, change: VoucherChange) -> list[Item]:

@@ -81,7 +81,6 @@ class GoogleLoyalty:
         `origins` are the sites that show Google's save button; a plain link needs none.
         `redemption_issuers` are those whose terminals may read the pass by Smart Tap.
         """
-        self.issuer_id = issuer_id
         self._addresses = addresses or Addresses()
         self._redemption_issuers = list(redemption_issuers)
         self._looks = looks

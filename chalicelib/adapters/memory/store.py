@@ -4,7 +4,7 @@ What it keeps are frozen values and bytes, so nothing that was stored can be cha
 """
 
 import threading
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +18,20 @@ from chalicelib.domain.ledger.entries import LogKey, StoredEntry
 from chalicelib.domain.ledger.refs import order_key
 from chalicelib.domain.members.member import Claim, Consent, Member
 from chalicelib.domain.orders import Order, without_free_text
-from chalicelib.domain.ports import DueRow, OrderRecord, Parked, Registration, Store, Take, Wrote
+from chalicelib.domain.ports import (
+    DueRow,
+    OrderRecord,
+    Parked,
+    PhoneLog,
+    RefreshProgress,
+    Registration,
+    Store,
+    Take,
+    WalletEvent,
+    WalletTotals,
+    Wrote,
+    shard_of,
+)
 from chalicelib.domain.program.program import ProgramHead, PublishedVersion
 from chalicelib.domain.rewards.voucher import Use, Voucher, VoucherChange
 from chalicelib.kernel.clock import Instant
@@ -410,24 +423,44 @@ class MemoryPasses:
         self._issued: dict[tuple[str, str], IssuedPass] = {}
         self._registrations: dict[tuple[str, str, str], Registration] = {}
         self._order: list[tuple[str, str, str]] = []
+        self._events: dict[str, dict[str, WalletEvent]] = {}
+        self._totals: dict[str, WalletTotals] = {}
+        self._log: dict[str, PhoneLog] = {}
+        self._progress: dict[tuple[str, int], RefreshProgress] = {}
 
     def issued(self, program_id: str, member_id: str) -> IssuedPass | None:
         with _LOCK:
             return self._issued.get((program_id, member_id))
 
-    def put_issued(self, issued: IssuedPass, replaces: int) -> bool:
+    def put_issued(
+        self, issued: IssuedPass, replaces: int, event: WalletEvent | None = None
+    ) -> bool:
         key = (issued.program_id, issued.member_id)
         with _LOCK:
             now = self._issued.get(key)
             if (now.revision if now else 0) != replaces:
                 return False
             self._issued[key] = issued
+            if event is not None:
+                self._tell(event)
             return True
+
+    def of_program(
+        self, program_id: str, shard: int, after: str | None, limit: int
+    ) -> list[IssuedPass]:
+        with _LOCK:
+            found = sorted(
+                member_id
+                for program, member_id in self._issued
+                if program == program_id and shard_of(member_id) == shard
+            )
+            start = bisect_right(found, after) if after is not None else 0
+            return [self._issued[program_id, one] for one in found[start : start + limit]]
 
     def mark_pushed(self, program_id: str, member_id: str, revision: int) -> None:
         with _LOCK:
-            now = self._issued[program_id, member_id]
-            if now.pushed_revision < revision:
+            now = self._issued.get((program_id, member_id))
+            if now is not None and now.pushed_revision < revision:
                 self._issued[program_id, member_id] = replace(now, pushed_revision=revision)
 
     def register(self, registration: Registration) -> bool:
@@ -436,20 +469,70 @@ class MemoryPasses:
             new = key not in self._registrations
             if new:
                 insort(self._order, key)
+                self._tell(registration.event(registration.registered_at, installed=True))
             self._registrations[key] = registration
             return new
 
-    def unregister(self, program_id: str, member_id: str, device_id: str) -> None:
+    def mark_told(self, registration: Registration, revision: int) -> None:
+        key = (registration.program_id, registration.member_id, registration.device_id)
+        with _LOCK:
+            if self._registrations.get(key) == registration:
+                self._registrations[key] = replace(registration, told_revision=revision)
+
+    def unregister(self, program_id: str, member_id: str, device_id: str, at: Instant) -> None:
         key = (program_id, member_id, device_id)
         with _LOCK:
-            if self._registrations.pop(key, None) is not None:
+            was = self._registrations.pop(key, None)
+            if was is not None:
                 self._order.remove(key)
+                self._tell(was.event(at, installed=False))
 
-    def forget(self, program_id: str, member_id: str) -> None:
+    def forget(self, program_id: str, member_id: str, at: Instant) -> None:
         with _LOCK:
             for one in self.registrations_of_member(program_id, member_id):
-                self.unregister(program_id, member_id, one.device_id)
-            self._issued.pop((program_id, member_id), None)
+                self.unregister(program_id, member_id, one.device_id, at)
+            was = self._issued.pop((program_id, member_id), None)
+            if was is not None and was.google_saved:
+                self._tell(WalletEvent(program_id, member_id, at, "google", installed=False))
+
+    def events(
+        self, program_id: str, limit: int, after: str = "", before: str | None = None
+    ) -> list[WalletEvent]:
+        with _LOCK:
+            rows = self._events.get(program_id, {})
+            if before is not None:
+                found = sorted((one for one in rows if one < before), reverse=True)
+            else:
+                found = sorted(one for one in rows if one > after)
+            return [rows[one] for one in found[:limit]]
+
+    def totals(self, program_id: str) -> WalletTotals:
+        with _LOCK:
+            return self._totals.get(program_id, WalletTotals())
+
+    def put_totals(self, program_id: str, totals: WalletTotals) -> None:
+        with _LOCK:
+            self._totals[program_id] = totals
+
+    def progress(self, program_id: str, shard: int) -> RefreshProgress | None:
+        with _LOCK:
+            return self._progress.get((program_id, shard))
+
+    def put_progress(self, progress: RefreshProgress) -> None:
+        with _LOCK:
+            self._progress[progress.program_id, progress.shard] = progress
+
+    def log(self, line: PhoneLog, expires_at: Instant) -> None:  # noqa: ARG002
+        with _LOCK:
+            self._log[line.key] = line
+
+    def logged(self, before: str | None, limit: int) -> list[PhoneLog]:
+        with _LOCK:
+            found = sorted(one for one in self._log if before is None or one < before)[::-1]
+            return [self._log[one] for one in found[:limit]]
+
+    def _tell(self, event: WalletEvent) -> None:
+        self._events.setdefault(event.program_id, {})[event.id] = event
 
     def registrations_of_member(self, program_id: str, member_id: str) -> list[Registration]:
         with _LOCK:

@@ -176,6 +176,10 @@ class IssuedPass:
     modified_at: Instant  # whole seconds, later with every revision: the Last-Modified
     pushed_revision: int = 0  # the revision that every phone was told of
     google: bool = False  # whether the member has asked for it in Google Wallet
+    link: int = 0  # how often the page's link was revoked
+    google_saved: bool = False  # whether Google says that it is in somebody's wallet
+    google_heard: int = 0  # the newest of Google's messages about it, by its own time
+    google_notified: tuple[Instant, ...] = ()  # when the phone last spoke, at most three
 
 
 def card_of(program: Program, member: Member, snapshot: Snapshot, now: Instant) -> Card:
