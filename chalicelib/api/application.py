@@ -16,6 +16,7 @@ import msgspec
 from chalice.app import Chalice
 
 from chalicelib.api.endpoints import Resource, Route
+from chalicelib.api.pages import HTML
 from chalicelib.api.problems import MEDIA_TYPE, refuse
 from chalicelib.domain.errors import Refusal
 
@@ -61,7 +62,8 @@ def _as_problem(response: dict[str, Any]) -> dict[str, Any]:
     """Chalice's own errors in our form."""
     status = HTTPStatus(response["statusCode"])
     headers = {name.lower(): value for name, value in response.get("headers", {}).items()}
-    if status < HTTPStatus.BAD_REQUEST or headers.get("content-type") == MEDIA_TYPE:
+    ours = (MEDIA_TYPE, HTML)
+    if status < HTTPStatus.BAD_REQUEST or headers.get("content-type") in ours:
         return response
     message = "the request could not be processed"
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -7,7 +7,8 @@ import msgspec
 from chalicelib.api.application import PKPASS
 from chalicelib.api.endpoints import PUBLIC, SHOP, SHOP_AND_MEMBER, Answer, Call, Resource
 from chalicelib.api.limits import limited
-from chalicelib.api.pass_page import show_card
+from chalicelib.api.page_texts import texts_in
+from chalicelib.api.pages import HTML, PRIVATE, card_page
 from chalicelib.domain.cards.card import Card
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ports import ApplePassBuilder
@@ -65,15 +66,23 @@ def revoke_links(call: Call, member_id: str) -> PassesView | Refusal:
     return refusal or read_links(call, member_id)
 
 
-@resource.endpoint("GET", "/p/{token}", callers=PUBLIC, answer_type="text/html; charset=utf-8")
+@resource.endpoint("GET", "/p/{token}", callers=PUBLIC, answer_type=HTML)
 def show_page(call: Call, token: str) -> Answer | Refusal:
     """Show a member's card, and the wallets it can be put in."""
     found = _open(call, token)
     if isinstance(found, Refusal):
         return found
     _, card = found
-    page = show_card(card, token, call.runtime.wallet_names(card.program_id))
-    return Answer(page, headers=_PRIVATE)
+    looks = call.runtime.looks
+    page = card_page(
+        card,
+        looks.picture(card),
+        looks.code(f"{call.base_url}/p/{token}", texts_in(card.language)["scan"]),
+        token,
+        call.runtime.wallet_names(card.program_id),
+        call.header("user-agent"),
+    )
+    return Answer(page, headers=PRIVATE)
 
 
 @resource.endpoint("GET", "/p/{token}/apple", callers=PUBLIC, answer_type=PKPASS)
@@ -100,7 +109,7 @@ def save_to_google(call: Call, token: str) -> Answer | Refusal:
     if google is None:
         return NOT_CONFIGURED
     link = wallets.save_to_google(call.context, google, *found)
-    return Answer("", headers={"Location": link, **_PRIVATE})
+    return Answer("", headers={"Location": link, **PRIVATE})
 
 
 def apple_pass(call: Call, builder: ApplePassBuilder, key: PassKey, card: Card) -> Answer:
@@ -116,7 +125,7 @@ def pass_answer(
     token = passes.authentication_token(call.context, key)
     body = builder.build(card, f"{call.base_url}/passkit", token)
     modified = to_http_date(modified_at)
-    return Answer(body, headers={"Content-Type": PKPASS, "Last-Modified": modified, **_PRIVATE})
+    return Answer(body, headers={"Content-Type": PKPASS, "Last-Modified": modified, **PRIVATE})
 
 
 def _open(call: Call, token: str) -> tuple[PassKey, Card] | Refusal:
@@ -127,6 +136,3 @@ def _open(call: Call, token: str) -> tuple[PassKey, Card] | Refusal:
         return _NO_PASS
     card = passes.read_card(call.context, key)
     return card if isinstance(card, Refusal) else (key, card)
-
-
-_PRIVATE = {"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex"}

@@ -57,6 +57,9 @@ class LookBook(Protocol):
     def picture(self, card: Card) -> str:
         """The front of the card as SVG. Raises `Fault` where its look is not there."""
 
+    def code(self, text: str, said: str) -> str:
+        """A QR code as SVG; `said` is for those who cannot see it."""
+
     def stamps(self, look: str, goal: int, count: int, colors: Colors) -> bytes | None:
         """A wide PNG of stamps; None where the look draws none."""
 

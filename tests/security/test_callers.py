@@ -27,6 +27,11 @@ PUBLIC_NAMES = {
     "health",
     "openapi",
     "docs",
+    "show_form",
+    "send_form",
+    "show_poster",
+    "hear_google",
+    "draw_stamps",
 }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from chalicelib.adapters.look_book import FolderOfLooks
 from chalicelib.domain.errors import Contended, Unavailable
 from chalicelib.domain.ledger.commands import (
     Adjust,
@@ -39,6 +40,7 @@ from chalicelib.services import (
 from chalicelib.services.appending import Appended
 from chalicelib.services.context import Context, Here, enter
 from chalicelib.services.refunds import OrderChange
+from chalicelib.wiring import LOOKS
 from tests.fakes.interference import Crash
 from tests.simulation.plain import IDLE, MONTHS, POINTS, STARS, Terms
 from tests.simulation.world import PROGRAM, World
@@ -47,6 +49,8 @@ Run = Callable[[Context, Here], Any]
 SOURCE = "till"
 ROUNDS = 40
 PLANTED = "pii-{}-"  # what tells of a member
+
+_LOOKS = FolderOfLooks(LOOKS)
 
 
 @dataclass(eq=False)
@@ -220,7 +224,7 @@ class Play:
         context = self.world.process()
         here = enter(context, PROGRAM)
         assert here is not None
-        published = programs.publish(context, here, terms.document())
+        published = programs.publish(context, here, terms.document(), _LOOKS)
         assert isinstance(published, programs.Published), published
         self.terms[published.version.version] = terms
         self.world.now += 20 * SECOND + 2 * MINUTE  # longer than any clock is behind

@@ -10,10 +10,9 @@ from datetime import date, datetime
 from html import escape
 from typing import Any
 
-import segno
-
 from chalicelib.adapters.looks import STRINGS, color_of, strings_of
 from chalicelib.adapters.pictures import STRIP, head_of
+from chalicelib.adapters.qr import qr_path
 from chalicelib.kernel.formats import format_day, format_number
 
 WIDTH, HEIGHT = 375, 470  # points
@@ -106,21 +105,12 @@ class _Drawing:
         codes = self._face.get("barcodes") or []
         if not codes:
             return ""
-        made = segno.make(codes[0]["message"], error="m", boost_error=False, micro=False)
-        size = made.symbol_size(border=0)[0]
-        scale = _CODE / size
         left, top = (WIDTH - _CODE) / 2, HEIGHT - _CODE - 48
-        squares = "".join(
-            f"M{column} {row}h1v1h-1z"
-            for row, line in enumerate(made.matrix)
-            for column, dark in enumerate(line)
-            if dark
-        )
         alternative = codes[0].get("altText", "")
         return (
             f'<rect x="{left - 14:g}" y="{top - 14:g}" width="{_CODE + 28}" '
             f'height="{_CODE + 44}" rx="6" fill="#fff"/>'
-            f'<path transform="translate({left:g} {top:g}) scale({scale:.4f})" d="{squares}"/>'
+            + qr_path(codes[0]["message"], _CODE, left, top)
             + _text(WIDTH // 2, HEIGHT - 28, alternative, "#222222", 9, "middle")
         )
 

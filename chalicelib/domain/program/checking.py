@@ -74,6 +74,8 @@ def _check_texts(document: ProgramDocument) -> Iterator[FieldError]:
     levels = document.tiers.levels if document.tiers else ()
     texts += [(f"tiers.levels[{at}].label", one.label) for at, one in enumerate(levels)]
     texts += texts_of(document.card)
+    consents = document.join.consents if document.join else ()
+    texts += [(f"join.consents[{at}].text", one.text) for at, one in enumerate(consents)]
     for at, text in texts:
         if isinstance(text, str):
             continue

@@ -98,6 +98,7 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
         money=document.money,
         look=document.look,
         card=document.card,
+        join=document.join,
         language=document.language,
         languages=(document.language, *document.languages),
         currencies=tuple(
@@ -367,7 +368,7 @@ def _numbered(names: Iterable[str] | None, numbers: dict[str, int]) -> frozenset
 
 
 def _accepted(texts: Iterable[TermsDocument]) -> tuple[Accepted, ...]:
-    return tuple(Accepted(one.version, _day(one.since)) for one in texts)
+    return tuple(Accepted(one.version, _day(one.since), one.url) for one in texts)
 
 
 def _access(one: AccessDocument, words: Vocabulary) -> Access:

@@ -23,7 +23,8 @@ from chalicelib.domain.earning.kinds import EarnDocument
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.pricing.access import AccessDocument
 from chalicelib.domain.pricing.kinds import AnyDiscount
-from chalicelib.domain.program.card import CardDocument
+from chalicelib.domain.program.card import CardDocument, Url
+from chalicelib.domain.program.join import JoinDocument
 from chalicelib.domain.rewards.kinds import AnyReward
 from chalicelib.domain.rewards.voucher import Code, PublicCodeDocument
 from chalicelib.domain.segments import SegmentDocument
@@ -84,10 +85,14 @@ class ConversionDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
 
 class TermsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A version of a text that members accept, and the first day on which it is the current one."""
+    """A version of a text that members accept, and the first day on which it is the current one.
+
+    `url` is where it can be read.
+    """
 
     version: Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
     since: Day
+    url: Url | None = None
 
 
 class WarningsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -140,6 +145,7 @@ class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     conversions: Annotated[list[ConversionDocument], msgspec.Meta(max_length=20)] = []
     look: Identifier = "classic"
     card: CardDocument = CardDocument()
+    join: JoinDocument | None = None
     language: Language = "en"
     languages: Annotated[tuple[Language, ...], msgspec.Meta(max_length=40)] = ()
     activities: Annotated[dict[Identifier, ActivityDocument], msgspec.Meta(max_length=100)] = {}

@@ -25,6 +25,7 @@ from chalicelib.domain.pricing.discount import Discount
 from chalicelib.domain.program.card import CardDocument
 from chalicelib.domain.program.clawback import Clawback
 from chalicelib.domain.program.expiry import Expiry
+from chalicelib.domain.program.join import JoinDocument
 from chalicelib.domain.program.numbers import Numbers
 from chalicelib.domain.rewards.reward import Reward
 from chalicelib.domain.rewards.voucher import PublicCode
@@ -84,6 +85,7 @@ class Accepted:
 
     version: str
     since: date
+    url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ class Program:
     access: tuple[Access, ...] = ()
     codes: Mapping[str, PublicCode] = field(default_factory=dict)
     card: CardDocument = field(default_factory=CardDocument)
+    join: JoinDocument | None = None  # None: people cannot join by themselves
     conversions: tuple[Conversion, ...] = ()
     terms: tuple[Accepted, ...] = ()  # the oldest first
     privacy: tuple[Accepted, ...] = ()
@@ -262,6 +265,11 @@ class Versions(Protocol):
 
     def newest(self) -> Program:
         """The last that was published."""
+
+
+def link_of(versions: tuple[Accepted, ...], day: date) -> str | None:
+    """Where the version that is current on a day can be read."""
+    return next((one.url for one in reversed(versions) if one.since <= day), None)
 
 
 def current_terms(versions: tuple[Accepted, ...], day: date) -> str | None:

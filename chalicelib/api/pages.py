@@ -1,0 +1,87 @@
+"""The pages people see: their card, the form to join, the poster on the shop's door.
+
+They need no script and nothing from elsewhere, and say so to the browser. Their addresses are
+secrets or lead to forms, so no search engine may keep them and no other site learns them.
+"""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from chalicelib.api.page_texts import texts_in
+from chalicelib.domain.cards.card import Card
+
+HTML = "text/html; charset=utf-8"
+PRIVATE: Mapping[str, str] = {
+    "Cache-Control": "private, no-store",
+    "X-Robots-Tag": "noindex",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    ),
+}
+
+_APPLE_DEVICES = ("iPhone", "iPad", "iPod")
+
+_STYLE = """
+body { margin: 0 auto; padding: 1rem; max-width: 24rem; font: 1.1rem/1.5 system-ui, sans-serif;
+  color: #1b1b1b; background: #fff }
+h1 { font-size: 1.4rem } svg { width: 100%; height: auto; display: block }
+a.wallet, button { display: block; box-sizing: border-box; width: 100%; margin-top: 1rem;
+  padding: .8rem; border: 0; border-radius: .6rem; color: #fff; background: #1b1b1b;
+  text-align: center; text-decoration: none; font: inherit; cursor: pointer }
+a:focus-visible, button:focus-visible, input:focus-visible { outline: 3px solid #2266cc;
+  outline-offset: 2px }
+label { display: block; margin-top: .8rem } label small { color: #595959 }
+input { font: inherit } input:not([type=checkbox]) { box-sizing: border-box; width: 100%;
+  padding: .5rem; border: 1px solid #767676; border-radius: .4rem }
+.code { max-width: 13rem; margin: 1.5rem auto 0; text-align: center }
+.away { position: absolute; left: -99rem } [role=alert] { color: #a00000 }
+@media print { @page { margin: 2cm } body { max-width: none; text-align: center }
+  .code { max-width: 12cm } h1 { font-size: 3rem } }
+"""
+
+
+def page(language: str, title: str, content: str) -> str:
+    """A whole page; `content` is HTML, `title` is text."""
+    return (
+        f'<!doctype html>\n<html lang="{escape(language)}">\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="robots" content="noindex">\n'
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n"
+        f"<main>\n{content}\n</main>\n</html>\n"
+    )
+
+
+def card_page(
+    card: Card, picture: str, code: str, token: str, wallets: Sequence[str], device: str
+) -> str:
+    """The card, and the way into the wallet of the phone in hand; elsewhere a code to scan.
+
+    `picture` and `code` are SVG, `device` is what the browser calls itself.
+    """
+    texts = texts_in(card.language)
+    if card.voided:
+        note = f'<p role="alert">{texts["void"]}</p>'
+        return page(card.language, card.program_name, f"{picture}\n{note}")
+    offered = [one for one in wallets if one in _of_device(device)]
+    links = [f'<a class="wallet" href="{escape(token)}/{one}">{texts[one]}</a>' for one in offered]
+    if len(_of_device(device)) > 1 and wallets:
+        links.append(f'<div class="code">{code}<p>{texts["scan"]}</p></div>')
+    return page(card.language, card.program_name, "\n".join([picture, *links]))
+
+
+def _of_device(device: str) -> tuple[str, ...]:
+    """The wallets that a phone can have; a computer shows them all."""
+    if any(name in device for name in _APPLE_DEVICES):
+        return ("apple",)
+    return ("google",) if "Android" in device else ("apple", "google")
+
+
+def poster_page(language: str, program: str, code: str) -> str:
+    """The code that leads to the form, to be printed."""
+    texts = texts_in(language)
+    title = texts["join"].format(program=program)
+    content = f'<h1>{escape(title)}</h1>\n<div class="code">{code}</div>\n'
+    return page(language, title, content + f"<p>{texts['scan_to_join']}</p>")
