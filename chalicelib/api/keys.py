@@ -26,12 +26,15 @@ Scope = Annotated[str, Meta(pattern=whole(r"[a-z]{1,40}:(read|write)"))]
 class CreateKeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A `secret` key for servers, a `publishable` one for pages and apps, a `webhook` for a store.
 
+    A `staff` key is for one person at the till (`/till`): it finds members, takes orders and
+    refunds, redeems and cancels, and whatever it changes stands in the audit log under its name.
+
     A webhook key names the `source` of the orders that it may send; a publishable key may be
     bound to the `origins` of web pages, a secret key to `scopes`: `orders:write`, `entries:read`,
     ... Without scopes it may do everything; who may write may read.
     """
 
-    kind: Literal["secret", "publishable", "webhook"]
+    kind: Literal["secret", "publishable", "webhook", "staff"]
     name: Name
     source: Source | None = None
     origins: Annotated[tuple[Origin, ...], Meta(max_length=20)] = ()

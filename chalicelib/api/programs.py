@@ -88,6 +88,16 @@ class PublicReward(msgspec.Struct, frozen=True):
     cost: int
 
 
+class TillButtonView(msgspec.Struct, frozen=True):
+    """Something that the till sells with one touch."""
+
+    id: str
+    label: str
+    unit_price: int
+    categories: list[str]
+    labels: list[str]
+
+
 class PublicProgramView(msgspec.Struct, frozen=True):
     """What the shop's pages and apps may show of a program, and the versions that are current."""
 
@@ -97,6 +107,7 @@ class PublicProgramView(msgspec.Struct, frozen=True):
     rewards: list[PublicReward]
     terms_version: str | None
     privacy_version: str | None
+    till: list[TillButtonView]
 
 
 class VersionsView(msgspec.Struct, frozen=True):
@@ -208,6 +219,16 @@ def read_current(call: Call) -> PublicProgramView | Refusal:
         ],
         current_terms(program.terms, today),
         current_terms(program.privacy, today),
+        [
+            TillButtonView(
+                one.id,
+                text_in(one.label, language, program.language),
+                one.unit_price,
+                list(one.categories),
+                list(one.labels),
+            )
+            for one in program.till
+        ],
     )
 
 

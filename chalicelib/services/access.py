@@ -13,7 +13,11 @@ KEYS_KEPT = 1_000
 TOKEN_LIFE = 1 * HOUR
 _ALGORITHM = "HS256"
 _AUDIENCE = "regulars"
-_ROLES = {KeyKind.SECRET: Role.SECRET_KEY, KeyKind.PUBLISHABLE: Role.PUBLISHABLE_KEY}
+_ROLES = {
+    KeyKind.SECRET: Role.SECRET_KEY,
+    KeyKind.STAFF: Role.SECRET_KEY,  # with the scopes of its kind
+    KeyKind.PUBLISHABLE: Role.PUBLISHABLE_KEY,
+}
 
 
 class Doorkeeper:
@@ -25,7 +29,7 @@ class Doorkeeper:
 
     def caller(self, credential: str) -> Caller | None:
         """Whose key or token this is; None for a stranger, whatever he holds."""
-        if credential.startswith(("rk_", "pk_")):
+        if credential.startswith(("rk_", "pk_", "tk_")):
             return self._by_key(credential)
         return self._by_token(credential)
 

@@ -3,7 +3,7 @@
 import base64
 from dataclasses import dataclass, replace
 
-from chalicelib.domain.access.keys import ROTATION_GRACE, ApiKey, KeyKind, Secret
+from chalicelib.domain.access.keys import ROTATION_GRACE, STAFF_SCOPES, ApiKey, KeyKind, Secret
 from chalicelib.domain.errors import Contended, Refusal
 from chalicelib.domain.program.program import Mode
 from chalicelib.kernel.clock import Instant
@@ -14,7 +14,7 @@ from chalicelib.services.context import Context, Here
 TRIES = 5
 NOT_FOUND = Refusal("key_not_found", "there is no such key")
 TOO_MUCH = Refusal("forbidden", "a key cannot hand out what it may not do itself")
-_PREFIXES = {KeyKind.SECRET: "rk", KeyKind.PUBLISHABLE: "pk"}
+_PREFIXES = {KeyKind.SECRET: "rk", KeyKind.PUBLISHABLE: "pk", KeyKind.STAFF: "tk"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def create_key(
         created_at=context.clock.now(),
         source=request.source,
         origins=request.origins,
-        scopes=request.scopes,
+        scopes=STAFF_SCOPES if request.kind is KeyKind.STAFF else request.scopes,
     )
     if context.store.keys.create(key):
         return Issued(key, secret)
@@ -133,7 +133,8 @@ def _own(context: Context, here: Here, key_id: str) -> ApiKey | Refusal:
 
 
 def _request_of(key: ApiKey) -> KeyRequest:
-    return KeyRequest(key.kind, key.name, key.source, key.origins, key.scopes)
+    scopes = () if key.kind is KeyKind.STAFF else key.scopes
+    return KeyRequest(key.kind, key.name, key.source, key.origins, scopes)
 
 
 def _new_secret(

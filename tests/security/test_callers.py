@@ -28,6 +28,8 @@ PUBLIC_NAMES = {
     "openapi",
     "docs",
     "show_form",
+    "show_till",
+    "till_script",
     "send_form",
     "show_poster",
     "hear_google",

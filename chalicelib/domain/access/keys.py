@@ -1,8 +1,9 @@
 """Keys: who may call as a program.
 
-A secret key is for the shop's own servers, a publishable key for its web pages and apps, and a
-webhook key lets one store send its orders, signed. Of a secret only the SHA-256 is stored; a
-webhook's secret is derived from the master secret, because signatures must be recomputed.
+A secret key is for the shop's own servers, a staff key for one person at the till, a publishable
+key for web pages and apps, and a webhook key lets one store send its orders, signed. Of a secret
+only the SHA-256 is stored; a webhook's secret is derived from the master secret, because signatures
+must be recomputed.
 """
 
 from dataclasses import dataclass
@@ -19,9 +20,21 @@ class KeyKind(Enum):
     SECRET = "secret"
     PUBLISHABLE = "publishable"
     WEBHOOK = "webhook"
+    STAFF = "staff"
 
 
-_POWERS = {KeyKind.PUBLISHABLE: ("members:write",), KeyKind.WEBHOOK: ("orders:write",)}
+STAFF_SCOPES = (  # what somebody at the till may do
+    "members:read",
+    "orders:write",
+    "programs:read",
+    "redemptions:write",
+    "rewards:read",
+)
+_POWERS = {
+    KeyKind.PUBLISHABLE: ("members:write",),
+    KeyKind.WEBHOOK: ("orders:write",),
+    KeyKind.STAFF: STAFF_SCOPES,
+}
 
 
 @dataclass(frozen=True)

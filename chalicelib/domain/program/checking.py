@@ -49,6 +49,8 @@ def check(document: ProgramDocument) -> list[FieldError]:
     found += [*_check_discounts(document), *_check_access(document)]
     found += [*_check_conversions(document), *_check_texts(document)]
     found += [*_check_terms("terms", document.terms), *_check_terms("privacy", document.privacy)]
+    if document.till:
+        found += _twice("till.buttons", [one.id for one in document.till.buttons], "button")
     found += check_card(document.card, _tiers(document))
     return found + list(_check_exchanges(document))
 
@@ -74,6 +76,8 @@ def _check_texts(document: ProgramDocument) -> Iterator[FieldError]:
     levels = document.tiers.levels if document.tiers else ()
     texts += [(f"tiers.levels[{at}].label", one.label) for at, one in enumerate(levels)]
     texts += texts_of(document.card)
+    buttons = document.till.buttons if document.till else ()
+    texts += [(f"till.buttons[{at}].label", one.label) for at, one in enumerate(buttons)]
     consents = document.join.consents if document.join else ()
     texts += [(f"join.consents[{at}].text", one.text) for at, one in enumerate(consents)]
     for at, text in texts:

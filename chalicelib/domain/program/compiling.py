@@ -48,7 +48,14 @@ from chalicelib.domain.program.numbers import (
     limit_name,
     rule_name,
 )
-from chalicelib.domain.program.program import Accepted, Conversion, Currency, ExchangeRate, Program
+from chalicelib.domain.program.program import (
+    Accepted,
+    Conversion,
+    Currency,
+    ExchangeRate,
+    Program,
+    TillButton,
+)
 from chalicelib.domain.rewards.kinds import AnyReward
 from chalicelib.domain.rewards.kinds import terms_of as reward_terms_of
 from chalicelib.domain.rewards.reward import NO_CURRENCY, PerMember, Reward
@@ -99,6 +106,10 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
         look=document.look,
         card=document.card,
         join=document.join,
+        till=tuple(
+            TillButton(one.id, one.label, one.unit_price, one.categories or (), one.labels or ())
+            for one in (document.till.buttons if document.till else ())
+        ),
         language=document.language,
         languages=(document.language, *document.languages),
         currencies=tuple(

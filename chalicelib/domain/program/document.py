@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from chalicelib.domain.conditions.documents import Day, Identifier, Identifiers
+from chalicelib.domain.conditions.documents import Day, Identifier, Identifiers, Names
 from chalicelib.domain.counting.documents import CounterDocument
 from chalicelib.domain.earning.documents import (
     CampaignDocument,
@@ -28,8 +28,9 @@ from chalicelib.domain.program.join import JoinDocument
 from chalicelib.domain.rewards.kinds import AnyReward
 from chalicelib.domain.rewards.voucher import Code, PublicCodeDocument
 from chalicelib.domain.segments import SegmentDocument
-from chalicelib.domain.texts import Label, Language, Plain
+from chalicelib.domain.texts import Label, Language, Plain, Text
 from chalicelib.domain.tiers.documents import TiersDocument
+from chalicelib.kernel.money import MAX_AMOUNT
 from chalicelib.kernel.patterns import whole
 from chalicelib.kernel.validation import place_and_reason
 
@@ -126,6 +127,22 @@ class ActivityDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     renews: bool = True
 
 
+class TillButtonDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Something that the till sells with one touch. The price is in minor units."""
+
+    id: Identifier
+    label: Text
+    unit_price: Annotated[int, msgspec.Meta(ge=0, le=MAX_AMOUNT)] = 0
+    categories: Names | None = None
+    labels: Names | None = None
+
+
+class TillDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The till page `/till`: its buttons. An amount can always be typed."""
+
+    buttons: Annotated[tuple[TillButtonDocument, ...], msgspec.Meta(max_length=20)] = ()
+
+
 class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole program.
 
@@ -146,6 +163,7 @@ class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     look: Identifier = "classic"
     card: CardDocument = CardDocument()
     join: JoinDocument | None = None
+    till: TillDocument | None = None
     language: Language = "en"
     languages: Annotated[tuple[Language, ...], msgspec.Meta(max_length=40)] = ()
     activities: Annotated[dict[Identifier, ActivityDocument], msgspec.Meta(max_length=100)] = {}

@@ -89,6 +89,17 @@ class Accepted:
 
 
 @dataclass(frozen=True)
+class TillButton:
+    """Something that the till sells with one touch."""
+
+    id: str
+    label: Text
+    unit_price: int  # minor units
+    categories: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Program:
     """One version of one program."""
 
@@ -120,6 +131,7 @@ class Program:
     codes: Mapping[str, PublicCode] = field(default_factory=dict)
     card: CardDocument = field(default_factory=CardDocument)
     join: JoinDocument | None = None  # None: people cannot join by themselves
+    till: tuple[TillButton, ...] = ()
     conversions: tuple[Conversion, ...] = ()
     terms: tuple[Accepted, ...] = ()  # the oldest first
     privacy: tuple[Accepted, ...] = ()
