@@ -156,6 +156,7 @@ def test_a_publishable_key_sees_what_may_be_shown(shop: Shop) -> None:
         ],
         "terms_version": None,
         "privacy_version": None,
+        "till": [],
     }
     assert shown.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-origin" not in shop.call("GET", "/v1/programs").headers
