@@ -1,19 +1,22 @@
 """A plain address for the API: what a custom domain is on AWS.
 
 Forwards every request to the API's stage on the local cloud and adds nothing, so that links,
-PassKit's web service and webhooks look as they will in production.
+PassKit's web service and webhooks look as they will in production. Pages of this machine can be put
+beside the API (`Front.mount`); they answer whoever asks this machine by its own name alone.
 """
 
 import http.client
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from local.deploy import Deployed
+from local.pages import Answer, Pages, Request
 from local.processes import LOOPBACK, refuse_taken
 
 BODY_LIMIT_BYTES = 10 * 1024 * 1024  # docs.aws.amazon.com/apigateway, "Quotas": payload size
@@ -30,15 +33,27 @@ _OF_ONE_CONNECTION = {  # RFC 9110 section 7.6.1
 }
 
 
+@dataclass(frozen=True)
+class Front:
+    """A running front."""
+
+    url: str
+    _pages: dict[str, Pages]
+
+    def mount(self, path: str, pages: Pages) -> None:
+        """Puts pages beside the API: everything at and below a path of one part."""
+        self._pages[path] = pages
+
+
 @contextmanager
-def running_front(deployed: Deployed, port: int) -> Iterator[str]:
-    """The front at a port; gives its address."""
+def running_front(deployed: Deployed, port: int) -> Iterator[Front]:
+    """The front at a port."""
     refuse_taken(port, "the API")
     with _Server((LOOPBACK, port), deployed) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
         thread.start()
         try:
-            yield f"http://localhost:{port}"
+            yield Front(f"http://localhost:{port}", server.pages)
         finally:
             server.shutdown()
             thread.join()
@@ -53,6 +68,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
         self.cloud = urlsplit(deployed.cloud.endpoint).netloc
         self.api_path = deployed.api_path
+        self.pages: dict[str, Pages] = {}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -82,6 +98,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(413, "Content Too Large", "body_too_large")
             return
         body = self.rfile.read(length)
+        url = urlsplit(self.path)
+        first = "/" + url.path[1:].partition("/")[0]
+        if first in self.server.pages:
+            query = dict(parse_qsl(url.query))
+            below = url.path.removeprefix(first).rstrip("/")
+            last_event = self.headers.get("Last-Event-ID", "")
+            request = Request(self.command, below, query, body, last_event)
+            self._show(self.server.pages[first], request)
+            return
         try:
             self._answer(*self._ask(body))
         except (OSError, http.client.HTTPException):
@@ -89,6 +114,31 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(504, "Gateway Timeout", "unavailable")
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _forward  # noqa: N815
+
+    def _show(self, pages: Pages, request: Request) -> None:
+        """A page of this machine, which no other site's page may use or read."""
+        sent = self.headers.get("Content-Type", "")
+        if self.headers.get("Host", "").partition(":")[0] not in ("localhost", LOOPBACK) or (
+            request.method != "GET" and sent != "application/json"
+        ):
+            self._refuse(403, "Forbidden", "forbidden")
+            return
+        self._send(pages.answer(request))
+
+    def _send(self, answer: Answer) -> None:
+        self.send_response_only(answer.status)
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Cache-Control", "no-store")
+        if isinstance(answer.content, bytes):
+            self.send_header("Content-Length", str(len(answer.content)))
+        else:
+            self.close_connection = True
+            self.send_header("Connection", "close")
+        with suppress(OSError):  # whoever asked may have gone away
+            self.end_headers()
+            for part in [answer.content] if isinstance(answer.content, bytes) else answer.content:
+                self.wfile.write(part)
+                self.wfile.flush()
 
     def _ask(self, body: bytes) -> tuple[http.client.HTTPResponse, bytes]:
         upstream = self._upstream

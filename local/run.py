@@ -13,14 +13,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from infra.package import LOCAL_STAGE, ROOT, Package, package
 from infra.progress import Failed, say, step
 from local.cloud import Cloud, running_cloud
 from local.deploy import Deployed, deploy, stack_exists, warm
-from local.front import running_front
+from local.front import Front, running_front
+from local.pages import Web
 from local.processes import free_port, refuse_taken
 from local.stand_ins import StandIns, running_stand_ins
+
+if TYPE_CHECKING:
+    from local.seed import Demo
 
 FOLDER = ROOT / ".local"
 
@@ -49,10 +54,15 @@ class Ports:
 class Running:
     """All of Regulars, at an address."""
 
-    base_url: str
+    front: Front
     deployed: Deployed
     stand_ins: StandIns
     found: bool  # the state of an earlier run
+
+    @property
+    def base_url(self) -> str:
+        """The address of the API."""
+        return self.front.url
 
 
 @contextmanager
@@ -67,8 +77,8 @@ def running_all(folder: Path, ports: Ports) -> Iterator[Running]:
         with step("Updating the stack" if found else "Creating the stack"):
             deployed = _deploy(cloud, made, stand_ins, ports)
         warm(deployed)
-        base_url = stack.enter_context(running_front(deployed, ports.api))
-        yield Running(base_url, deployed, stand_ins, found)
+        front = stack.enter_context(running_front(deployed, ports.api))
+        yield Running(front, deployed, stand_ins, found)
 
 
 def _deploy(cloud: Cloud, made: Package, stand_ins: StandIns, ports: Ports) -> Deployed:
@@ -92,14 +102,26 @@ def run(folder: Path, ports: Ports) -> None:
 
 
 def _seeded(running: Running, folder: Path) -> list[str]:
-    from local.seed import seed  # loads the application
+    from local.seed import lines_of, seed  # loads the application
 
     if folder.exists() and not running.found:
         say("The state of the last run was lost; the demo is made anew.")
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with step("Finding the demo again" if running.found else "Making the demo"):
-        return seed(running.base_url, running.deployed.invoke_operator, folder)
+        demo = seed(running.base_url, running.deployed.invoke_operator, folder)
+    mount_pages(running, demo)
+    return lines_of(demo)
+
+
+def mount_pages(running: Running, demo: "Demo") -> None:
+    """Puts the demo shop and the preview of looks beside the API."""
+    from local.previews import LookPreview
+    from local.shop import DemoShop
+
+    running.front.mount("/web", Web())
+    running.front.mount("/shop", DemoShop(demo, running.stand_ins))
+    running.front.mount("/looks", LookPreview(running.stand_ins))
 
 
 @contextmanager

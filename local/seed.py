@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,15 @@ from infra.package import ROOT
 from local.client import Client
 
 PROGRAM = ROOT / "programs" / "coffee_stamps.yaml"
+PARTS = """
+join:
+  ask: [given_name, email]
+till:
+  buttons:
+    - {id: coffee, label: Coffee, unit_price: 380, categories: [drinks]}
+    - {id: own_cup, label: Own cup, unit_price: 380, categories: [drinks], labels: [own_cup]}
+    - {id: cake, label: Cake, unit_price: 420}
+"""  # of the demo, beside those of the named program
 MEMBERS = (("Ada", "Lovelace", 6), ("Grace", "Hopper", 3), ("Alan", "Turing", 0))
 SOURCE = "webshop"
 
@@ -24,24 +33,24 @@ class Demo:
     secret_key: str
     publishable_key: str
     webhook_secret: str
+    staff_key: str
     member_id: str
 
 
-def seed(
-    base_url: str, invoke_operator: Callable[[dict[str, Any]], Any], folder: Path
-) -> list[str]:
-    """Makes the demo, or finds that of an earlier run in `folder`; the lines to show."""
+def seed(base_url: str, invoke_operator: Callable[[dict[str, Any]], Any], folder: Path) -> Demo:
+    """Makes the demo, or finds that of an earlier run in `folder`."""
     file = folder / "demo.json"
     demo = _found(file, base_url) or _made(base_url, invoke_operator)
     file.touch(mode=0o600)
     file.write_text(json.dumps(asdict(demo), indent=1))
-    return _lines(demo)
+    return demo
 
 
 def load(folder: Path) -> Demo | None:
-    """The demo of the last run, None where there was none."""
+    """The demo of the last run; None where there was none, or one of an older version."""
     file = folder / "demo.json"
-    return Demo(**json.loads(file.read_text())) if file.exists() else None
+    kept = json.loads(file.read_text()) if file.exists() else {}
+    return Demo(**kept) if kept.keys() == {one.name for one in fields(Demo)} else None
 
 
 def order(member_id: str, order_id: str, drinks: int) -> dict[str, Any]:
@@ -75,9 +84,11 @@ def _found(file: Path, base_url: str) -> Demo | None:
 def _made(base_url: str, invoke_operator: Callable[[dict[str, Any]], Any]) -> Demo:
     made = invoke_operator({"action": "create_program", "name": "Corner Coffee", "mode": "test"})
     shop = Client(base_url, made["secret_key"])
-    shop.do("POST", "/v1/programs", PROGRAM.read_bytes(), Content_Type="application/yaml")
+    document = (PROGRAM.read_text() + PARTS).encode()
+    shop.do("POST", "/v1/programs", document, Content_Type="application/yaml")
     publishable = shop.do("POST", "/v1/keys", {"kind": "publishable", "name": "web page"})
     webhook = shop.do("POST", "/v1/keys", {"kind": "webhook", "name": SOURCE, "source": SOURCE})
+    staff = shop.do("POST", "/v1/keys", {"kind": "staff", "name": "Grace"})
     members = []
     for given_name, family_name, drinks in MEMBERS:
         profile = {
@@ -94,11 +105,13 @@ def _made(base_url: str, invoke_operator: Callable[[dict[str, Any]], Any]) -> De
         secret_key=made["secret_key"],
         publishable_key=publishable["secret"],
         webhook_secret=webhook["secret"],
+        staff_key=staff["secret"],
         member_id=members[0],
     )
 
 
-def _lines(demo: Demo) -> list[str]:
+def lines_of(demo: Demo) -> list[str]:
+    """What to show of it."""
     shop = Client(demo.base_url, demo.secret_key)
     token = shop.do("POST", f"/v1/members/{demo.member_id}/tokens")["token"]
     passes = shop.do("GET", f"/v1/members/{demo.member_id}/passes")
@@ -113,6 +126,10 @@ def _lines(demo: Demo) -> list[str]:
         f"  member token      {token}",
         "",
         "Open",
+        f"  the demo shop     {url}/shop",
+        f"  preview of looks  {url}/looks",
+        f"  the till          {url}/till   (staff key {demo.staff_key})",
+        f"  the join page     {url}/join/{demo.program_id}",
         f"  the API           {url}/docs",
         f"  Ada's card        {passes['page']}",
         f"  Apple Wallet      {passes['apple']}",

@@ -25,6 +25,17 @@ class StandIns:
     parameters: dict[str, str]
     secrets: dict[str, str]
 
+    def google_pass(self, member_id: str) -> dict[str, Any] | None:
+        """What Google has of a member, object and class; None where it has nothing whole now."""
+        for path in (self.google_folder / "loyaltyObject").glob(f"*.{member_id}.json"):
+            try:
+                stored = json.loads(path.read_text())
+                kind = self.google_folder / "loyaltyClass" / f"{stored['classId']}.json"
+                return {"object": stored, "class": json.loads(kind.read_text())}
+            except ValueError:
+                return None  # it is just being written
+        return None
+
 
 @contextmanager
 def running_stand_ins(folder: Path, apns_port: int, google_port: int) -> Iterator[StandIns]:

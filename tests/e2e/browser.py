@@ -56,8 +56,9 @@ class Browser:
         _call("POST", f"{self._element(selector)}/click", {})
 
     def text(self, selector: str) -> str:
-        """What something shows."""
-        return str(_call("GET", f"{self._element(selector)}/text"))
+        """What something shows; nothing where it is not there."""
+        quoted = json.dumps(selector)
+        return str(self.run(f"return document.querySelector({quoted})?.innerText ?? ''"))
 
     def run(self, script: str) -> Any:
         """The value of a script."""

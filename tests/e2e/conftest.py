@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local.cloud import Cloud
-from local.run import Ports, running_all
+from local.run import Ports, Running, running_all
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Deployment:
     names: Mapping[str, str]  # physical names by the names of infra/resources.yaml
     apns_folder: Path
     google_folder: Path
+    running: Running
 
 
 @pytest.fixture(scope="session")
@@ -34,4 +35,5 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
             names=running.deployed.names,
             apns_folder=running.stand_ins.apns_folder,
             google_folder=running.stand_ins.google_folder,
+            running=running,
         )

@@ -11,7 +11,7 @@ import pytest
 from infra.package import ROOT
 from local.client import Client
 from local.demo import Phone, face
-from local.seed import Demo, order, seed
+from local.seed import Demo, lines_of, load, order, seed
 from tests.e2e.conftest import Deployment
 
 WITHIN_SECONDS = 60
@@ -31,9 +31,10 @@ HOUR_HAS_COME = {  # as EventBridge says it ("Scheduled events")
 @pytest.fixture(scope="module")
 def demo(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Demo:
     folder = tmp_path_factory.mktemp("seed")
-    lines = seed(deployment.base_url, deployment.invoke_operator, folder)
-    assert len([line for line in lines if line.startswith("  curl ")]) == 3
-    return Demo(**json.loads((folder / "demo.json").read_text()))
+    demo = seed(deployment.base_url, deployment.invoke_operator, folder)
+    assert len([line for line in lines_of(demo) if line.startswith("  curl ")]) == 3
+    assert load(folder) == demo
+    return demo
 
 
 @pytest.fixture(scope="module")
