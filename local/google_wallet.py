@@ -1,12 +1,15 @@
 """A stand-in for Google Wallet and Google's token endpoint, on this machine alone.
 
-    python -m local.google_wallet --port 8444 --folder .local/google --fail 503:2
+    python -m local.google_wallet --port 8444 --folder .local/google --fail 503:2 --delay-ms 500
 
 It keeps loyalty classes and objects as JSON files and writes every request to `requests.jsonl`,
 without its body: what a member's object once said is forgotten with it.
 `service_account.json` is the key file to call it with. It refuses what Google would refuse: bodies
 against the discovery document (where google-api-python-client is installed), tokens, identifiers,
 and what "REST Resource: loyaltyclass" and "Error codes and exceptions" say of states.
+
+It plays the member too: `POST /_local/save {"objectId": "..."}` and `POST /_local/delete` say to
+the address in the object's class that the pass was saved or deleted, signed by the keys of `/keys`.
 """
 
 import argparse
@@ -15,6 +18,9 @@ import re
 import secrets
 import signal
 import threading
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,8 +40,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from chalicelib.kernel.clock import SECOND, Clock, SystemClock
+from chalicelib.kernel.clock import DAY, SECOND, Clock, SystemClock
 from local.discovery import Discovery
+from local.google_callbacks import Callbacks
 
 EMAIL = "regulars@stand-in.iam.gserviceaccount.com"
 SCOPE = "https://www.googleapis.com/auth/wallet_object.issuer"
@@ -43,6 +50,9 @@ TOKEN_AUDIENCE = "https://oauth2.googleapis.com/token"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 TOKEN_SECONDS = 3599
 SKEW_SECONDS = 300
+MOST_MESSAGES = 10  # of one resource: "REST Resource: loyaltyobject"
+ALERTS_A_DAY = 3  # of one pass: "Trigger push notifications"
+EVENTS = {"/_local/save": "save", "/_local/delete": "del"}
 STATUSES = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -82,9 +92,12 @@ class GoogleWalletStandIn:
     ) -> None:
         self.folder = folder
         self.failures: Iterator[int] = iter(())
+        self.delay_seconds = 0.0  # before each answer
         for kind in NAMES:
             (folder / kind).mkdir(parents=True, exist_ok=True)
         self._clock = clock or SystemClock()
+        self._callbacks = Callbacks(folder)
+        self._alerts: dict[str, list[int]] = {}  # of each object, the seconds of its alerts
         self._discovery = Discovery.installed("walletobjects.v1")
         self.tokens: dict[str, int] = {}  # given out, and until which second
         self.requests: list[dict[str, Any]] = []  # method, path, query, body, status of the answer
@@ -129,6 +142,11 @@ class GoogleWalletStandIn:
     def answer(self, verb: str, target: str, authorization: str, body: bytes) -> tuple[int, Any]:
         """One request: the status and the JSON that it is answered with."""
         address = urlsplit(target)
+        if address.path in EVENTS:
+            return self._play(EVENTS[address.path], body)  # unlocked: who is told asks for keys
+        if address.path == "/keys":
+            return 200, self._callbacks.keys(self._clock.now())
+        time.sleep(self.delay_seconds)
         with self._lock:
             if address.path == "/token":
                 status, answer, sent = *self._give_token(verb, body), None
@@ -140,6 +158,33 @@ class GoogleWalletStandIn:
                 log.write(json.dumps(row) + "\n")
             self.requests.append({**row, "body": sent})
         return status, answer
+
+    def _play(self, event: str, body: bytes) -> tuple[int, Any]:
+        """The member saves or deletes his pass; the status that the callback was answered with."""
+        try:
+            with self._lock:
+                url, said = self._change_of_users(event, json.loads(body)["objectId"])
+        except (ValueError, KeyError, TypeError):
+            return _error(400, "No objectId was given, or its class names no callback.")
+        except Refused as refused:
+            return _error(refused.status, refused.message)
+        headers = {"content-type": "application/json", "user-agent": "Googlebot"}
+        request = urllib.request.Request(url, said, headers)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return 200, {"answered": answer.status}
+        except urllib.error.HTTPError as error:
+            return 200, {"answered": error.code}
+        except OSError as error:
+            return _error(503, f"The callback could not be delivered: {error}")
+
+    def _change_of_users(self, event: str, object_id: str) -> tuple[str, bytes]:
+        """Where the callback goes, and the callback."""
+        found = self._existing("loyaltyObject", object_id)
+        url = self._existing("loyaltyClass", found["classId"])["callbackOptions"]["url"]
+        self._write(f"loyaltyObject/{object_id}", {**found, "hasUsers": event == "save"})
+        now = self._clock.now()
+        return url, self._callbacks.message(found["classId"], object_id, event, now)
 
     def _give_token(self, verb: str, body: bytes) -> tuple[int, Any]:
         form = dict(parse_qsl(body.decode()))
@@ -210,11 +255,13 @@ class GoogleWalletStandIn:
 
     def _work(self, verb: str, address: SplitResult, sent: Any) -> Resource:
         """By the "Method: ..." pages of the two resources."""
-        pattern = r"/walletobjects/v1/(loyaltyClass|loyaltyObject)(?:/([^/]+))?"
+        pattern = r"/walletobjects/v1/(loyaltyClass|loyaltyObject)(?:/([^/]+)(/addMessage)?)?"
         found = re.fullmatch(pattern, address.path)
         if found is None:
             raise Refused(404, "Method not found.")
         kind, resource_id = found[1], unquote(found[2] or "")
+        if found[3]:
+            return self._add_message(kind, resource_id, (sent or {}).get("message", {}))
         match verb, bool(resource_id):
             case "GET", False:
                 return self._list(kind, dict(parse_qsl(address.query)))
@@ -256,7 +303,24 @@ class GoogleWalletStandIn:
             raise Refused(400, "The resource has another ID.")
         if kind == "loyaltyClass" and sent.get("reviewStatus") != "UNDER_REVIEW":
             raise Refused(400, "An approved class is updated with reviewStatus UNDER_REVIEW.")
-        return self._keep(kind, _merged(was, sent))
+        once = {name: value for name, value in sent.items() if name != "notifyPreference"}
+        return self._keep(kind, _merged(was, once))  # the wish is for this request alone
+
+    def _add_message(self, kind: str, resource_id: str, message: Resource) -> Resource:
+        """By "Trigger push notifications"; an id that is there already is taken once more."""
+        was = self._existing(kind, resource_id)
+        messages = [*was.get("messages", []), message]
+        if len(messages) > MOST_MESSAGES:
+            raise Refused(400, f"There are more than {MOST_MESSAGES} messages.")
+        if message.get("messageType") == "TEXT_AND_NOTIFY":
+            since = self._now() - DAY // SECOND
+            alerts = [one for one in self._alerts.get(resource_id, []) if one > since]
+            if len(alerts) >= ALERTS_A_DAY:
+                raise Refused(403, "QuotaExceededException: too many notifications.")
+            self._alerts[resource_id] = [*alerts, self._now()]
+        changed = {**was, "messages": messages}
+        self._write(f"{kind}/{resource_id}", changed)
+        return {"resource": changed}
 
     def _keep(self, kind: str, resource: Resource) -> Resource:
         if self._discovery is not None:
@@ -380,6 +444,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8444)
     parser.add_argument("--folder", type=Path, default=Path(".local/google"))
     parser.add_argument("--fail", type=_failures, help="503: every call; 503:2: the first two")
+    parser.add_argument("--delay-ms", type=int, default=0, help="before each answer")
     options = parser.parse_args()
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -387,6 +452,7 @@ def main() -> None:
     with GoogleWalletStandIn(options.folder, options.port) as stand_in:
         if options.fail is not None:
             stand_in.failures = options.fail
+        stand_in.delay_seconds = options.delay_ms / 1000
         print(f"Google Wallet stands in at {stand_in.url}", flush=True)
         ended.wait()
 

@@ -297,17 +297,16 @@ def test_the_discovery_document_knows_its_calls(discovery: Discovery) -> None:
     assert "classId" in found.query and "issuerId" not in found.query
 
 
-def test_googles_own_client_reads_the_same(make: Make, tmp_path: Path, key: RSAPrivateKey) -> None:
-    """Its library asks for the token, makes the addresses and reads the answers."""
+@pytest.fixture
+def googles_client(tmp_path: Path, key: RSAPrivateKey) -> Iterator[Any]:
+    """Google's own library, and the stand-in that it calls (`stand_in`); it has no set clock."""
     from google.oauth2.service_account import Credentials
     from googleapiclient.discovery import build
-    from googleapiclient.errors import HttpError
 
-    with GoogleWalletStandIn(tmp_path / "now", key=key) as stand_in:  # Google's client has no clock
-        account = stand_in.service_account
-        google = make(base_url=stand_in.url, service_account=account, clock=SystemClock())
-        google.put(CARD)
-        credentials = Credentials.from_service_account_info(account, scopes=[SCOPE])
+    with GoogleWalletStandIn(tmp_path / "now", key=key) as stand_in:
+        credentials = Credentials.from_service_account_info(
+            stand_in.service_account, scopes=[SCOPE]
+        )
         with build(
             "walletobjects",
             "v1",
@@ -315,19 +314,60 @@ def test_googles_own_client_reads_the_same(make: Make, tmp_path: Path, key: RSAP
             client_options={"api_endpoint": stand_in.url},
             static_discovery=True,
         ) as client:
-            objects, classes = client.loyaltyobject(), client.loyaltyclass()
-            assert objects.get(resourceId=OBJECT_ID).execute() == OBJECT
-            listed = classes.list(issuerId=ISSUER).execute()
-            assert [one["id"] for one in listed["resources"]] == [CLASS_ID]
-            listed = objects.list(classId=CLASS_ID).execute()
-            assert listed["resources"] == [OBJECT]
-            with pytest.raises(HttpError, match="already exists"):
-                objects.insert(body=OBJECT).execute()
-            changed = {"loyaltyPoints": {"balance": {"int": 3}}}
-            answer = objects.patch(resourceId=OBJECT_ID, body=changed).execute()
-            assert answer["loyaltyPoints"] == {"label": "Points", "balance": {"int": 3}}
-            google.put(CARD)
-            assert objects.get(resourceId=OBJECT_ID).execute() == OBJECT
+            client.stand_in = stand_in
+            yield client
+
+
+def refused_by(call: Any) -> int:
+    """The status of an error, as Google's library tells it."""
+    from googleapiclient.errors import HttpError
+
+    with pytest.raises(HttpError) as refused:
+        call.execute()
+    return int(refused.value.status_code)
+
+
+def test_googles_own_client_reads_the_same(googles_client: Any, make: Make) -> None:
+    """Its library asks for the token, makes the addresses and reads the answers."""
+    url, account = googles_client.stand_in.url, googles_client.stand_in.service_account
+    google = make(base_url=url, service_account=account, clock=SystemClock())
+    google.put(CARD)
+    objects, classes = googles_client.loyaltyobject(), googles_client.loyaltyclass()
+    assert objects.get(resourceId=OBJECT_ID).execute() == OBJECT
+    listed = classes.list(issuerId=ISSUER).execute()
+    assert [one["id"] for one in listed["resources"]] == [CLASS_ID]
+    assert objects.list(classId=CLASS_ID).execute()["resources"] == [OBJECT]
+    changed = {"loyaltyPoints": {"balance": {"int": 3}}}
+    answer = objects.patch(resourceId=OBJECT_ID, body=changed).execute()
+    assert answer["loyaltyPoints"] == {"label": "Points", "balance": {"int": 3}}
+    google.put(CARD)
+    assert objects.get(resourceId=OBJECT_ID).execute() == OBJECT
+
+
+def test_googles_own_client_is_answered_and_refused_as_google_would(googles_client: Any) -> None:
+    objects, classes = googles_client.loyaltyobject(), googles_client.loyaltyclass()
+    assert refused_by(classes.get(resourceId=CLASS_ID)) == 404
+    assert refused_by(objects.insert(body=OBJECT)) == 404  # its class is not there
+    assert classes.insert(body=CLASS).execute()["reviewStatus"] == "APPROVED"
+    assert refused_by(classes.insert(body=CLASS)) == 409
+    assert refused_by(classes.patch(resourceId=CLASS_ID, body={"programName": "Tea"})) == 400
+    renamed = {"programName": "Tea", "reviewStatus": "UNDER_REVIEW"}
+    assert classes.patch(resourceId=CLASS_ID, body=renamed).execute()["programName"] == "Tea"
+    assert classes.get(resourceId=CLASS_ID).execute()["programName"] == "Tea"
+    assert objects.insert(body=OBJECT).execute() == OBJECT
+    assert refused_by(objects.insert(body=OBJECT)) == 409
+    assert refused_by(objects.patch(resourceId=f"{ISSUER}.none", body={"accountId": "a"})) == 404
+    message = {"id": "hello", "header": "Hello", "body": "Cake", "messageType": "TEXT_AND_NOTIFY"}
+    for resource, name in ((objects, OBJECT_ID), (classes, CLASS_ID)):
+        call = resource.addmessage(resourceId=name, body={"message": message})
+        assert call.execute()["resource"]["messages"] == [message]
+        assert refused_by(resource.addmessage(resourceId=f"{ISSUER}.none", body={})) == 404
+    for _ in range(2):
+        objects.addmessage(resourceId=OBJECT_ID, body={"message": message}).execute()
+    assert refused_by(objects.addmessage(resourceId=OBJECT_ID, body={"message": message})) == 403
+    silent = {"message": {**message, "messageType": "TEXT"}}
+    added = objects.addmessage(resourceId=OBJECT_ID, body=silent).execute()
+    assert len(added["resource"]["messages"]) == 4
 
 
 # How it is sent
