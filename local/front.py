@@ -86,7 +86,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def finish(self) -> None:
         self._upstream.close()
-        super().finish()
+        with suppress(OSError):  # whoever asked may have gone away
+            super().finish()
 
     def _forward(self) -> None:
         if "Transfer-Encoding" in self.headers:

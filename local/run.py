@@ -10,13 +10,15 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from infra.package import LOCAL_STAGE, ROOT, Package, package
 from infra.progress import Failed, say, step
+from local.client import Client
 from local.cloud import Cloud, running_cloud
 from local.deploy import Deployed, deploy, stack_exists, warm
 from local.front import Front, running_front
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from local.seed import Demo
 
 FOLDER = ROOT / ".local"
+API_PROCESSES = 3
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,19 @@ def running_all(folder: Path, ports: Ports) -> Iterator[Running]:
             deployed = _deploy(cloud, made, stand_ins, ports)
         warm(deployed)
         front = stack.enter_context(running_front(deployed, ports.api))
+        _warm_api(front.url)
         yield Running(front, deployed, stand_ins, found)
+
+
+def _warm_api(url: str) -> None:
+    """Starts as many processes of the API as a page keeps busy: each takes seconds."""
+
+    def ask() -> None:
+        with suppress(OSError):  # we were ended meanwhile
+            Client(url).call("GET", "/docs")
+
+    for _ in range(API_PROCESSES):
+        Thread(target=ask, daemon=True).start()
 
 
 def _deploy(cloud: Cloud, made: Package, stand_ins: StandIns, ports: Ports) -> Deployed:

@@ -22,7 +22,7 @@ import pytest
 from local.processes import free_port
 
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the protocol's name of a reference
-_WAIT_SECONDS = 10
+_WAIT_SECONDS = 40  # a function of the local cloud starts slowly on a busy machine
 _QUIET = (
     "--headless=new",
     "--no-sandbox",
