@@ -82,9 +82,9 @@ def _publish_next(
     if current is not None and current.fingerprint == mark:
         return Published(current, replayed=True)
     numbers = (current.numbers if current else Numbers()).extended_by(document)
-    too_large = check_size(document, numbers)
-    if too_large:
-        return _invalid(too_large)
+    wrong = [*check_size(document, numbers), *_removed_plans(document, numbers)]
+    if wrong:
+        return _invalid(wrong)
     number = current.version + 1 if current else 1
     version = PublishedVersion(
         was.program_id, number, canonical_json(plain), numbers, mark, here.now
@@ -99,6 +99,14 @@ def _publish_next(
         revision=was.revision + 1,
     )
     return Published(version, replayed=False) if programs.publish(version, head, was) else None
+
+
+def _removed_plans(document: ProgramDocument, numbers: Numbers) -> list[FieldError]:
+    """Somebody may still pay for a plan that was sold once."""
+    reason = "was sold once: it is retired, not removed"
+    return [
+        FieldError(f"plans.{one}", reason) for one in numbers.plans if one not in document.plans
+    ]
 
 
 def _current(programs: Programs, head: ProgramHead) -> PublishedVersion | None:

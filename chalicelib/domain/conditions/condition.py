@@ -20,6 +20,7 @@ class Vocabulary:
     money: str
     tiers: Mapping[str, int] = field(default_factory=dict)
     segments: Mapping[str, int] = field(default_factory=dict)
+    plans: Mapping[str, int] = field(default_factory=dict)
     properties: Mapping[str, Type] = field(default_factory=dict)  # of activities, for expressions
 
 
@@ -71,6 +72,8 @@ def _of_names(document: ConditionDocument, words: Vocabulary) -> list[WhyNot]:
         tests.append(_tier({words.tiers[name]: name for name in document.tiers}))
     if document.segments is not None:
         tests.append(_segment({words.segments[name]: name for name in document.segments}))
+    if document.plans is not None:
+        tests.append(_plan({words.plans[name]: name for name in document.plans}))
     return tests
 
 
@@ -184,6 +187,15 @@ def _tier(names: dict[int, str]) -> WhyNot:
         if situation.known.tier in names:
             return None
         return f"only for tier {_list(names.values())}"
+
+    return why_not
+
+
+def _plan(names: dict[int, str]) -> WhyNot:
+    def why_not(situation: Situation) -> str | None:
+        if situation.known.plan in names:
+            return None
+        return f"only with plan {_list(names.values())}"
 
     return why_not
 

@@ -57,6 +57,7 @@ class ConditionDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     members: bool | None = None  # whether it is a member; guests ask for quotes only
     tiers: Identifiers | None = None
     segments: Identifiers | None = None  # in any of them
+    plans: Identifiers | None = None  # has one of these paid plans
     weekdays: Annotated[tuple[Weekday, ...], msgspec.Meta(min_length=1, max_length=7)] | None = None
     hours: HoursDocument | None = None
     dates: DatesDocument | None = None

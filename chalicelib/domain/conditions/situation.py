@@ -26,6 +26,7 @@ class Known(msgspec.Struct, frozen=True, array_like=True):
     segments: tuple[int, ...] = ()
     held_out: tuple[int, ...] = ()  # the campaigns that he is kept out of
     campaigns: tuple[int, ...] = ()  # whose budget is used up
+    plan: int = 0  # the paid plan that he has; 0: none
 
 
 NOBODY = Known()

@@ -275,7 +275,7 @@ class Account:
         self.tallies = others + counter.window.add(mine, counter.number, day, amount)
 
     def snapshot(self, **changes: object) -> Snapshot:
-        """The account as it now is; `changes` are of its standing."""
+        """The account as it now is; `changes` are of its standing and its membership."""
         was = self.was
         fields: dict[str, object] = {
             "joined_at": was.joined_at,
@@ -294,6 +294,8 @@ class Account:
             "tallies": Tallies(one for one in self.tallies if one.amount),
             "held": self.held,
             "converted_on": was.converted_on,
+            "membership": was.membership,
+            "welcomed": was.welcomed,
         }
         return Snapshot(**{**fields, **changes})  # type: ignore[arg-type]
 

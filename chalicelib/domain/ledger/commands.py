@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from chalicelib.domain.activities import Activity
 from chalicelib.domain.ledger import refs
 from chalicelib.domain.ledger.entries import Snapshot, StoredEntry
+from chalicelib.domain.memberships.membership import Subscription
 from chalicelib.domain.orders import Order
 from chalicelib.domain.program.program import Program
 from chalicelib.domain.segments import Person
@@ -164,6 +165,58 @@ class RecordActivity:
     @property
     def fingerprint(self) -> bytes:
         return self.activity.fingerprint
+
+
+@dataclass(frozen=True)
+class FollowSubscription:
+    """A member's subscription may have changed: `cause` says what made us look at it.
+
+    What it is now is a fact (`MembershipFacts`), fetched anew at each try.
+    """
+
+    subscription: str
+    cause: str
+
+    @property
+    def ref(self) -> str:
+        return refs.membership(self.subscription, self.cause)
+
+    @property
+    def story(self) -> None:
+        return None
+
+    @property
+    def fingerprint(self) -> bytes:
+        return fingerprint(self.subscription)
+
+
+@dataclass(frozen=True)
+class MembershipFacts(Facts):
+    """What the payment service says of the subscription."""
+
+    subscription: Subscription | None = None
+
+
+@dataclass(frozen=True)
+class UseBenefit:
+    """A member used a benefit of the paid plan; `worth` in minor units of what it is paid in."""
+
+    source: str
+    id: str
+    benefit: str
+    worth: int
+
+    @property
+    def ref(self) -> str:
+        return refs.benefit(self.source, self.id)
+
+    @property
+    def story(self) -> None:
+        return None
+
+    @property
+    def fingerprint(self) -> bytes:
+        return fingerprint(asdict(self))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from chalicelib.domain.ledger import (
     calendar,
     enrolment,
     exchanges,
+    memberships,
     merging,
     orders,
     redemptions,
@@ -39,6 +40,7 @@ from chalicelib.domain.ledger.commands import (
     EditOrder,
     Enrol,
     Exchange,
+    FollowSubscription,
     Receive,
     RecordActivity,
     RecordOrder,
@@ -48,6 +50,7 @@ from chalicelib.domain.ledger.commands import (
     SetTier,
     TakeOver,
     Transfer,
+    UseBenefit,
     Void,
 )
 from chalicelib.domain.ledger.entries import Entry, Snapshot, StoredEntry, encode
@@ -80,6 +83,8 @@ _DECISIONS: dict[type, Callable[..., Decision]] = {
     TakeOver: merging.take_over,
     Close: merging.close,
     ChangeStanding: standing.change_standing,
+    FollowSubscription: memberships.follow_subscription,
+    UseBenefit: memberships.use_benefit,
 }
 
 

@@ -20,11 +20,12 @@ import msgspec
 from chalicelib.domain.conditions.situation import Known
 from chalicelib.domain.counting.tallies import NO_TALLIES, Tallies
 from chalicelib.domain.errors import Corrupt
+from chalicelib.domain.memberships.membership import Membership
 from chalicelib.domain.program.expiry import NEVER
 from chalicelib.domain.tiers.tiers import Held
 from chalicelib.kernel.clock import Instant
 
-SCHEMA = 3
+SCHEMA = 4
 FIRST_PREV = bytes(32)  # what the first entry of a log names as its predecessor
 
 
@@ -60,6 +61,8 @@ class Kind(IntEnum):
     CONVERTED = 27  # a fact of time: points of one currency became points of another
     TIER_SET = 28  # the shop gave the member a tier by hand
     CELEBRATED = 29  # a birthday, an anniversary, a long absence
+    MEMBERSHIP = 30  # a paid membership is another than before
+    MEMBERSHIP_DUE = 31  # a fact of time: a membership ended, lapsed, or is soon charged for
 
 
 class State(IntEnum):
@@ -235,6 +238,8 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     tallies: Tallies = NO_TALLIES  # what was counted, for tiers, caps and segments
     held: Held = Held()
     converted_on: int = 0  # the last day on which points were converted by the calendar
+    membership: Membership | None = None  # the newest paid one
+    welcomed: tuple[int, ...] = ()  # the plans whose welcome was given
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
@@ -258,6 +263,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     known: Known | None = None  # what the rules knew of the member; None: the cause counts nothing
     budgets: tuple[tuple[int, int], ...] = ()  # what it takes of each campaign's budget
     tier: tuple[int, int] | None = None  # the tier before and after, where it changed
+    change: int = 0  # what happened to a membership
 
     @property
     def stock_taken(self) -> int:

@@ -21,6 +21,7 @@ from chalicelib.domain.ledger.entries import (
 )
 from chalicelib.domain.ledger.progress import take_progress, tier_change, tier_of
 from chalicelib.domain.ledger.redemptions import NO_RULE
+from chalicelib.domain.memberships.membership import Membership
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import Instant
 
@@ -39,6 +40,9 @@ def take_over(
     other = command.account
     if other.holds or head.snapshot.holds:
         return Refusal("open_reservations", "reservations must be captured or voided before")
+    mine = head.snapshot.membership
+    if _is_live(mine) and _is_live(other.membership):
+        return Refusal("open_membership", "both have a paid membership: one must end before")
     # Who was merged into the other comes before him: the story of an order is read in this order.
     merged = (*head.snapshot.merged, *other.merged, command.member_id)
     if len(merged) > MAX_MERGED:
@@ -66,7 +70,12 @@ def take_over(
         fingerprint=command.fingerprint,
         effects=_effects(other, 1),
         moves=account.moved(),
-        snapshot=account.snapshot(joined_at=joined_at, merged=merged),
+        snapshot=account.snapshot(
+            joined_at=joined_at,
+            merged=merged,
+            membership=mine if _is_live(mine) else other.membership or mine,
+            welcomed=tuple(sorted({*head.snapshot.welcomed, *other.welcomed})),
+        ),
         tier=tier_change(was, tier_of(program, account, recorded_at)),
     )
 
@@ -92,6 +101,10 @@ def close(
         moves=NO_LOTS,
         snapshot=Snapshot(was.joined_at, standing=Standing.CLOSED, merged_into=command.survivor_id),
     )
+
+
+def _is_live(membership: Membership | None) -> bool:
+    return membership is not None and membership.is_live
 
 
 def _effects(account: Snapshot, sign: int) -> tuple[Effect, ...]:

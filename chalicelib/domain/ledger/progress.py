@@ -12,6 +12,7 @@ from chalicelib.domain.counting.counter import Counter, Measure
 from chalicelib.domain.ledger.account import Account
 from chalicelib.domain.ledger.entries import PASSING, Effect, Snapshot
 from chalicelib.domain.ledger.story import OrderStory
+from chalicelib.domain.memberships.membership import Membership, holds_plan
 from chalicelib.domain.program.program import Program
 from chalicelib.domain.segments import Person, Regular
 from chalicelib.kernel.clock import Instant, local_date
@@ -45,7 +46,16 @@ def know(
         1 + purchases.value(account.tallies, day.toordinal()) if purchases else 1,
         tuple(one.number for one in program.segments if one.holds(regular)),
         tuple(one.number for one in program.campaigns if one.holds_out(member_id)),
+        plan=_plan_of(program, account.was.membership, occurred_at),
     )
+
+
+def _plan_of(program: Program, membership: Membership | None, at: Instant) -> int:
+    """The number of the paid plan that the rules take the member to have, 0 for none."""
+    plan = program.plans_by_number.get(membership.plan) if membership else None
+    if membership is None or plan is None or not holds_plan(membership, plan, at):
+        return 0
+    return plan.number
 
 
 def count_order(

@@ -129,7 +129,7 @@ def refuse_reward(
     def taken(counter: Tallying) -> int:
         return held + counter.value(account.tallies, day.toordinal())
 
-    return reward.refuse(day, now, known.tier, known.segments, taken, quantity)
+    return reward.refuse(day, now, known, taken, quantity)
 
 
 def count_reward(

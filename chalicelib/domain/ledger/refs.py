@@ -17,9 +17,11 @@ RESERVED_SOURCES = frozenset(
         "enrol",
         "hold",
         "key",
+        "benefit",
         "member",
         "merge",
         "redemption",
+        "stripe",
         "time",
         "transfer",
     }
@@ -63,6 +65,16 @@ def activity(source: str, activity_id: str) -> str:
 def birthday(year: int) -> str:
     """The ref of a birthday: one a year, whatever day the profile says."""
     return f"calendar:birthday#{year}"
+
+
+def benefit(source: str, use_id: str) -> str:
+    """The ref of one use of a paid plan's benefit, by the id that its source gave it."""
+    return f"benefit:{source}:{_escape(use_id)}#used"
+
+
+def membership(subscription: str, cause: str) -> str:
+    """The ref of a change of a membership, by what made us look: an event, a call, a sweep."""
+    return f"stripe:{_escape(subscription)}#{_escape(cause)}"
 
 
 def keyed(idempotency_key: str, kind: str) -> str:

@@ -22,6 +22,7 @@ from chalicelib.domain.ledger.entries import (
     encode,
 )
 from chalicelib.domain.ledger.reservations import MAX_OPEN
+from chalicelib.domain.memberships.membership import Membership
 from chalicelib.domain.program.compiling import expiry_of
 from chalicelib.domain.program.document import CurrencyDocument, ProgramDocument
 from chalicelib.domain.program.numbers import Numbers, counter_names
@@ -31,6 +32,9 @@ from chalicelib.kernel.clock import LATEST
 CEILING_BYTES = 4096
 _LARGE = 10**15  # of a balance or a debt
 _OFTEN = 10**9  # of one of many lots: more, and the others are small
+_LARGEST_MEMBERSHIP = Membership(
+    1, 1, 1, "sub_" + 60 * "x", LATEST, LATEST, LATEST, LATEST, LATEST, LATEST, LATEST, 1000, 10**9
+)
 _LARGE_EFFECTS = 8  # rules of one order that give as much as a balance may be
 _DAY = 3_000_000
 
@@ -75,6 +79,8 @@ def worst_case(document: ProgramDocument, numbers: Numbers) -> int:
         tallies=Tallies(_tallies(document, numbers)),
         held=Held(1, _DAY, 1, _DAY),
         converted_on=_DAY,
+        membership=_LARGEST_MEMBERSHIP if document.plans else None,
+        welcomed=tuple(numbers.plans.values()),
     )
     campaigns = tuple(range(1, len(document.campaigns) + 1))
     segments = tuple(range(1, len(document.segments) + 1))
@@ -97,6 +103,7 @@ def worst_case(document: ProgramDocument, numbers: Numbers) -> int:
         known=Known(1, _OFTEN, segments, campaigns),
         budgets=tuple((number, _OFTEN) for number in campaigns),
         tier=(1, 1),
+        change=1,
     )
     return len(encode(entry))
 

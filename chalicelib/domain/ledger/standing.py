@@ -9,6 +9,7 @@ from chalicelib.domain.ledger.commands import (
     CancelRedemption,
     ChangeStanding,
     Command,
+    FollowSubscription,
     RefundOrder,
     Void,
 )
@@ -28,7 +29,14 @@ from chalicelib.kernel.clock import Instant
 
 RESTRICTED, UNRESTRICTED, ERASED = "restricted", "unrestricted", "erased"
 _KINDS = {RESTRICTED: Kind.RESTRICTED, UNRESTRICTED: Kind.UNRESTRICTED, ERASED: Kind.ERASED}
-_STILL_ALLOWED = (ChangeStanding, RefundOrder, CancelOrder, CancelRedemption, Void)
+_STILL_ALLOWED = (
+    ChangeStanding,
+    RefundOrder,
+    CancelOrder,
+    CancelRedemption,
+    Void,
+    FollowSubscription,  # what was paid for is a fact
+)
 IS_ERASED = Refusal("member_erased", "the member was erased, for ever")
 IS_CLOSED = Refusal("member_merged", "the member was merged into another")
 IS_RESTRICTED = Refusal(

@@ -1,5 +1,5 @@
 """Facts of time: points that can be spent from a day on, reservations that run out, points that
-are gone.
+are gone, memberships that end.
 
 They are facts, not jobs: whoever reads an account or changes it first settles what has become due,
 so that nothing depends on when a sweep ran, or whether it did. A settled fact is an entry of its
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from chalicelib.domain.ledger.account import Account, Head
 from chalicelib.domain.ledger.calendar import Brought, next_brought
 from chalicelib.domain.ledger.entries import (
+    NO_LOTS,
     SCHEMA,
     Effect,
     Entry,
@@ -25,6 +26,7 @@ from chalicelib.domain.ledger.entries import (
     encode,
 )
 from chalicelib.domain.ledger.progress import tier_change
+from chalicelib.domain.memberships.membership import Change, after, dues_of
 from chalicelib.domain.program.expiry import NEVER
 from chalicelib.domain.program.program import Program, Versions
 from chalicelib.domain.tiers.tiers import FOR_EVER, NONE, Held
@@ -38,6 +40,7 @@ _NAMES = {
     Kind.RELEASED: "release",
     Kind.TIER_ENDED: "tier",
     Kind.CONVERTED: "calendar",
+    Kind.MEMBERSHIP_DUE: "membership",
 }
 
 
@@ -103,6 +106,9 @@ def _dues(snapshot: Snapshot, zone: ZoneInfo) -> Iterator[Due]:
         yield _on(snapshot.held.ends, Kind.TIER_ENDED, zone)
     for hold in snapshot.holds:
         yield Due(hold.expires_at, Kind.RELEASED, hold.number)
+    if snapshot.membership is not None:
+        for at, change in dues_of(snapshot.membership):
+            yield Due(at, Kind.MEMBERSHIP_DUE, change)
 
 
 def _on(day: int, kind: Kind, zone: ZoneInfo) -> Due:
@@ -117,6 +123,8 @@ FAR: Instant = 2**62  # later than every clock
 def _follow(head: Head, due: Due, versions: Versions) -> StoredEntry:
     if due.brought is not None:
         return _bring(head, due, due.brought, versions)
+    if due.kind is Kind.MEMBERSHIP_DUE:
+        return _change_membership(head, due)
     account = Account.open(head.snapshot)
     tier = None
     if due.kind is Kind.TIER_ENDED:
@@ -169,6 +177,27 @@ def _bring(head: Head, due: Due, brought: Brought, versions: Versions) -> Stored
         effects=brought.effects,
         moves=brought.account.moved(),
         snapshot=brought.account.snapshot(converted_on=brought.day),
+    )
+    return StoredEntry(head.key, head.version + 1, ref, head.hash, encode(entry))
+
+
+def _change_membership(head: Head, due: Due) -> StoredEntry:
+    """A membership ended, lapsed, or will be charged for soon."""
+    membership = head.snapshot.membership
+    assert membership is not None  # noqa: S101 (it is due)
+    change = Change(due.what)
+    ref = due.ref(head)
+    entry = Entry(
+        schema=SCHEMA,
+        kind=due.kind,
+        recorded_at=max(due.at, head.recorded_at),
+        occurred_at=due.at,
+        program_version=head.program_version,
+        fingerprint=fingerprint(ref),
+        effects=(),
+        moves=NO_LOTS,
+        snapshot=Account.open(head.snapshot).snapshot(membership=after(membership, change)),
+        change=change,
     )
     return StoredEntry(head.key, head.version + 1, ref, head.hash, encode(entry))
 

@@ -19,6 +19,7 @@ from chalicelib.domain.earning.kinds import FIXED, EarnDocument
 from chalicelib.domain.earning.on_occasion import OnOccasionDocument
 from chalicelib.domain.earning.per_activity import PerActivityDocument
 from chalicelib.domain.errors import FieldError
+from chalicelib.domain.memberships.checking import check_plans
 from chalicelib.domain.pricing.discount import DiscountDocument, basis_points
 from chalicelib.domain.pricing.ladder import LadderDocument, least
 from chalicelib.domain.program.card import LongText, check_card, texts_of
@@ -52,6 +53,8 @@ def check(document: ProgramDocument) -> list[FieldError]:
     if document.till:
         found += _twice("till.buttons", [one.id for one in document.till.buttons], "button")
     found += check_card(document.card, _tiers(document))
+    currencies, segments = set(document.currencies), set(document.segments)
+    found += check_plans(document.plans, document.money, currencies, segments)
     return found + list(_check_exchanges(document))
 
 
@@ -75,6 +78,7 @@ def _check_texts(document: ProgramDocument) -> Iterator[FieldError]:
     texts += [(f"rewards[{at}].name", one.name) for at, one in enumerate(document.rewards)]
     levels = document.tiers.levels if document.tiers else ()
     texts += [(f"tiers.levels[{at}].label", one.label) for at, one in enumerate(levels)]
+    texts += [(f"plans.{name}.name", one.name) for name, one in document.plans.items()]
     texts += texts_of(document.card)
     buttons = document.till.buttons if document.till else ()
     texts += [(f"till.buttons[{at}].label", one.label) for at, one in enumerate(buttons)]
@@ -488,6 +492,7 @@ def _check_facts(
 ) -> Iterator[FieldError]:
     yield from _unknown(f"{at}.tiers", one.tiers or (), _tiers(document), "tier")
     yield from _unknown(f"{at}.segments", one.segments or (), document.segments, "segment")
+    yield from _unknown(f"{at}.plans", one.plans or (), document.plans, "plan")
     if (one.min_total or 0) > (one.max_total if one.max_total is not None else 10**15):
         yield FieldError(f"{at}.min_total", "is above max_total")
     if one.hours and one.hours.from_ == one.hours.to:
@@ -507,6 +512,7 @@ def _check_rewards(document: ProgramDocument) -> Iterator[FieldError]:
             yield from _unknown(f"{at}.cost.currency", names, document.currencies, "currency")
         yield from _unknown(f"{at}.tiers", reward.tiers or (), _tiers(document), "tier")
         yield from _unknown(f"{at}.segments", reward.segments or (), document.segments, "segment")
+        yield from _unknown(f"{at}.plans", reward.plans or (), document.plans, "plan")
         if reward.available:
             days = reward.available
             yield from _check_days(f"{at}.available", (("from", days.from_), ("to", days.to)))

@@ -29,6 +29,8 @@ from chalicelib.domain.earning.multiplying import Combine, Multiplier
 from chalicelib.domain.earning.on_occasion import OnOccasionDocument
 from chalicelib.domain.earning.rule import EarnRule, Pays, Pending
 from chalicelib.domain.earning.selection import Lines
+from chalicelib.domain.memberships.documents import PlanDocument, PriceDocument
+from chalicelib.domain.memberships.plan import Plan, Price, Welcome
 from chalicelib.domain.pricing.access import Access, AccessDocument, Window
 from chalicelib.domain.pricing.discount import Discount
 from chalicelib.domain.pricing.kinds import AnyDiscount, terms_of
@@ -46,6 +48,7 @@ from chalicelib.domain.program.numbers import (
     cap_name,
     caps_of,
     limit_name,
+    price_name,
     rule_name,
 )
 from chalicelib.domain.program.program import (
@@ -63,7 +66,7 @@ from chalicelib.domain.rewards.voucher import PublicCode, VoucherTerms
 from chalicelib.domain.segments import Lexicon, Segment, asks_of_person, compile_segment
 from chalicelib.domain.tiers.documents import TiersDocument
 from chalicelib.domain.tiers.tiers import Level, Tiers
-from chalicelib.kernel.clock import MONTHS, from_rfc3339
+from chalicelib.kernel.clock import DAY, MONTHS, from_rfc3339
 from chalicelib.kernel.rounding import Rounding
 
 _TYPES = {"number": Type.NUMBER, "text": Type.TEXT, "truth": Type.TRUTH}
@@ -158,6 +161,7 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
             )
             for code, one in document.codes.items()
         },
+        plans={name: _plan(name, one, document, numbers) for name, one in document.plans.items()},
         terms=_accepted(document.terms),
         privacy=_accepted(document.privacy),
         last_day_to_earn=_day(document.ends.last_day_to_earn) if document.ends else None,
@@ -172,7 +176,43 @@ def vocabulary(document: ProgramDocument, numbers: Numbers) -> Vocabulary:
         for one in document.activities.values()
         for key, kind in one.properties.items()
     }
-    return Vocabulary(document.money, numbers.tiers, numbers.segments, properties)
+    return Vocabulary(document.money, numbers.tiers, numbers.segments, numbers.plans, properties)
+
+
+def _plan(name: str, one: PlanDocument, document: ProgramDocument, numbers: Numbers) -> Plan:
+    welcome = one.welcome
+    return Plan(
+        id=name,
+        number=numbers.plans[name],
+        name=one.name,
+        prices=tuple(_price(name, price, document, numbers) for price in one.prices),
+        benefits=one.benefits,
+        trial_days=one.trial_days,
+        welcome=Welcome(numbers.currencies[welcome.currency], welcome.amount) if welcome else None,
+        grace=one.grace.days * DAY,
+        grace_benefits=one.grace.benefits,
+        notice=one.notice_days * DAY,
+        suspends=one.disputed == "suspend",
+        automatic_tax=one.automatic_tax,
+        promotion_codes=one.promotion_codes,
+        retired=one.retired,
+        refunds=one.refunds,
+    )
+
+
+def _price(plan: str, one: PriceDocument, document: ProgramDocument, numbers: Numbers) -> Price:
+    segments = one.segments
+    return Price(
+        id=one.id,
+        number=numbers.prices[price_name(plan, one.id)],
+        every=one.every,
+        amount=one.amount,
+        money=one.money or document.money,
+        countries=frozenset(one.countries) if one.countries else None,
+        segments=frozenset(numbers.segments[name] for name in segments) if segments else None,
+        intro_amount=one.intro.amount if one.intro else None,
+        intro_periods=one.intro.periods if one.intro else 0,
+    )
 
 
 def expiry_of(document: ExpiryDocument, tiers: dict[str, int] | None = None) -> Expiry:
@@ -370,6 +410,7 @@ def _reward(one: AnyReward, numbers: Numbers) -> Reward:
         last_day=_day(days.to) if days and days.to else date.max,
         tiers=_numbered(one.tiers, numbers.tiers),
         segments=_numbered(one.segments, numbers.segments),
+        plans=_numbered(one.plans, numbers.plans),
         voucher=VoucherTerms.of(one.voucher) if one.voucher else None,
     )
 

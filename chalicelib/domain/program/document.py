@@ -21,6 +21,7 @@ from chalicelib.domain.earning.documents import (
 )
 from chalicelib.domain.earning.kinds import EarnDocument
 from chalicelib.domain.errors import FieldError
+from chalicelib.domain.memberships.documents import Plans
 from chalicelib.domain.pricing.access import AccessDocument
 from chalicelib.domain.pricing.kinds import AnyDiscount
 from chalicelib.domain.program.card import CardDocument, Url
@@ -175,6 +176,7 @@ class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     discounts: Annotated[list[AnyDiscount], msgspec.Meta(max_length=500)] = []
     codes: Annotated[dict[Code, PublicCodeDocument], msgspec.Meta(max_length=500)] = {}
     access: Annotated[list[AccessDocument], msgspec.Meta(max_length=100)] = []
+    plans: Plans = {}
     groups: Annotated[dict[Identifier, GroupDocument], msgspec.Meta(max_length=100)] = {}
     evaluation: EvaluationDocument = EvaluationDocument()
     ends: EndDocument | None = None

@@ -26,6 +26,8 @@ class Numbers(msgspec.Struct, frozen=True):
     segments: dict[str, int] = {}
     campaigns: dict[str, int] = {}
     multipliers: dict[str, int] = {}
+    plans: dict[str, int] = {}
+    prices: dict[str, int] = {}
 
     def extended_by(self, document: ProgramDocument) -> "Numbers":
         """The same numbers, and new ones for what the document names anew."""
@@ -40,7 +42,21 @@ class Numbers(msgspec.Struct, frozen=True):
             _extend(self.segments, document.segments),
             _extend(self.campaigns, document.campaigns),
             _extend(self.multipliers, [one.id for one in document.multipliers]),
+            _extend(self.plans, document.plans),
+            _extend(
+                self.prices,
+                [
+                    price_name(plan, price.id)
+                    for plan, one in document.plans.items()
+                    for price in one.prices
+                ],
+            ),
         )
+
+
+def price_name(plan: str, price: str) -> str:
+    """What a plan's price is numbered by."""
+    return f"{plan} {price}"
 
 
 def rule_name(rule: EarnRuleDocument) -> str:

@@ -19,6 +19,7 @@ from chalicelib.domain.earning.on_occasion import OnDay
 from chalicelib.domain.earning.rule import EarnRule, Pays
 from chalicelib.domain.earning.weighing import Cause
 from chalicelib.domain.errors import FieldError, Refusal
+from chalicelib.domain.memberships.plan import Plan
 from chalicelib.domain.occasions import Day, Occasion
 from chalicelib.domain.pricing.access import Access
 from chalicelib.domain.pricing.discount import Discount
@@ -133,6 +134,7 @@ class Program:
     join: JoinDocument | None = None  # None: people cannot join by themselves
     till: tuple[TillButton, ...] = ()
     conversions: tuple[Conversion, ...] = ()
+    plans: Mapping[str, Plan] = field(default_factory=dict)
     terms: tuple[Accepted, ...] = ()  # the oldest first
     privacy: tuple[Accepted, ...] = ()
     last_day_to_earn: date | None = None
@@ -202,6 +204,10 @@ class Program:
     @cached_property
     def campaigns_by_number(self) -> dict[int, Campaign]:
         return {one.number: one for one in self.campaigns}
+
+    @cached_property
+    def plans_by_number(self) -> dict[int, Plan]:
+        return {one.number: one for one in self.plans.values()}
 
     @cached_property
     def tier_names(self) -> dict[int, str]:

@@ -12,6 +12,7 @@ from typing import Annotated, Protocol
 import msgspec
 
 from chalicelib.domain.conditions.documents import DatesDocument, Identifier, Identifiers
+from chalicelib.domain.conditions.situation import Known
 from chalicelib.domain.counting.counter import Counter
 from chalicelib.domain.earning.documents import Count, Period
 from chalicelib.domain.errors import FieldError, Refusal
@@ -39,8 +40,8 @@ class RewardDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """What every kind of reward says.
 
     Without a `cost` it costs nothing. With a `stock` there are so many for all members together.
-    `tiers` and `segments` say who may have it, `available` on which days. With a `voucher` it is
-    handed out as a code, which a store takes later.
+    `tiers`, `segments` and `plans` say who may have it, `available` on which days. With a `voucher`
+    it is handed out as a code, which a store takes later.
     """
 
     id: Identifier
@@ -51,6 +52,7 @@ class RewardDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     available: DatesDocument | None = None
     tiers: Identifiers | None = None
     segments: Identifiers | None = None
+    plans: Identifiers | None = None  # paid plans
     voucher: VoucherDocument | None = None
 
 
@@ -105,6 +107,7 @@ class Reward:
     last_day: date = date.max
     tiers: frozenset[int] | None = None
     segments: frozenset[int] | None = None
+    plans: frozenset[int] | None = None
     voucher: VoucherTerms | None = None
 
     def price(self, asked: Asked) -> int | Refusal:
@@ -122,8 +125,7 @@ class Reward:
         self,
         day: date,
         now: int,
-        tier: int,
-        segments: tuple[int, ...],
+        known: Known,
         taken: Callable[[Counter], int],
         quantity: int,
     ) -> Refusal | None:
@@ -131,10 +133,12 @@ class Reward:
         closes = self.terms.closes_at
         if not self.first_day <= day <= self.last_day or (closes is not None and now >= closes):
             return Refusal("not_available", "the reward is not available now")
-        if self.tiers is not None and tier not in self.tiers:
+        if self.tiers is not None and known.tier not in self.tiers:
             return Refusal("not_eligible", "the reward is for members of other tiers")
-        if self.segments is not None and self.segments.isdisjoint(segments):
+        if self.segments is not None and self.segments.isdisjoint(known.segments):
             return Refusal("not_eligible", "the reward is for other members")
+        if self.plans is not None and known.plan not in self.plans:
+            return Refusal("not_eligible", "the reward is for members with a paid plan")
         limit = self.per_member
         if limit is not None and taken(limit.counter) + quantity > limit.times:
             return Refusal("member_limit", f"at most {limit.times} per member and {limit.per}")

@@ -1,0 +1,102 @@
+"""Calls of Stripe: their errors as ours, lists page by page."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import stripe
+
+from chalicelib.adapters.stripe.reading import Object
+from chalicelib.domain.errors import Fault, Refusal, Unavailable
+
+T = TypeVar("T")
+
+PAGE = 100  # rows of one list, the most that Stripe gives
+_MISSING = "resource_missing"
+
+
+class _NotThere(Fault):
+    """There is no such thing at Stripe."""
+
+
+class _AlreadyThere(Fault):
+    """The id is taken."""
+
+
+class _Declined(Fault):
+    """The payment failed."""
+
+
+def pages(ask: Callable[..., Any], **asked: Any) -> Iterator[Object]:
+    """All rows of a list."""
+    more: Object = {}
+    while True:
+        page = do(ask, {**asked, "limit": PAGE, **more})
+        yield from page["data"]
+        if not page["has_more"]:
+            return
+        more = {"starting_after": page["data"][-1]["id"]}
+
+
+def make_once(ask: Callable[..., Any], asked: Object, key: str) -> None:
+    """Makes something with an id of ours, which another process may just have made."""
+    try:
+        do(ask, asked, key)
+    except _AlreadyThere:
+        return
+
+
+def found(ask: Callable[[], T]) -> T | None:
+    """What is there, None where nothing is."""
+    try:
+        return ask()
+    except _NotThere:
+        return None
+
+
+def asked(ask: Callable[[], T]) -> T | Refusal:
+    """What the member's bank, or Stripe, would not do is a refusal."""
+    try:
+        return ask()
+    except _Declined as declined:
+        return Refusal("payment_failed", str(declined))
+
+
+def do(ask: Callable[..., Any], *given: Any) -> Object:
+    """One call; a text after the parameters is its idempotency key.
+
+    Raises `Unavailable` for what passes by itself, `Fault` for what does not.
+    """
+    *positional, last = given
+    arguments = [*positional, last]
+    options: Object = {}
+    if len(given) > 1 and isinstance(last, str):
+        arguments = positional
+        options["options"] = {"idempotency_key": last[:255]}
+    with _translated():
+        answer = ask(*arguments, **options)
+    found: Object = answer.to_dict()
+    return found
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Stripe's errors as ours ("Error handling"); their texts never hold a key or a card."""
+    try:
+        yield
+    except stripe.CardError as error:
+        raise _Declined(error.user_message or "the payment was refused") from error
+    except (stripe.RateLimitError, stripe.APIConnectionError) as error:
+        raise Unavailable("Stripe cannot be reached") from error
+    except stripe.InvalidRequestError as error:
+        if error.code == _MISSING:
+            raise _NotThere("there is no such thing at Stripe") from error
+        if error.code == "resource_already_exists":
+            raise _AlreadyThere("it is there already") from error
+        raise Fault(f"Stripe refuses a call: {error.code} {error.param}") from error
+    except stripe.APIError as error:
+        raise Unavailable("Stripe cannot answer") from error
+    except stripe.StripeError as error:
+        if error.http_status == 409:  # the same call is being answered
+            raise Unavailable("Stripe is still at it") from error
+        raise Fault(f"Stripe refuses us: {type(error).__name__}") from error
