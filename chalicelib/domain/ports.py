@@ -9,10 +9,24 @@ from typing import Protocol
 from chalicelib.domain.access.audit import AuditRow
 from chalicelib.domain.access.keys import ApiKey
 from chalicelib.domain.cards.card import Card, Colors, IssuedPass
+from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.commands import RefundOrder
 from chalicelib.domain.ledger.entries import LogKey, StoredEntry
 from chalicelib.domain.members.member import Claim, Consent, Member
+from chalicelib.domain.memberships.membership import Subscription
+from chalicelib.domain.memberships.payments import (
+    Begun,
+    Billing,
+    Buyer,
+    Hosted,
+    Invoice,
+    PaymentEvent,
+    Preview,
+    Sale,
+    Termination,
+)
+from chalicelib.domain.memberships.refunding import Charge
 from chalicelib.domain.orders import Order
 from chalicelib.domain.program.program import ProgramHead, PublishedVersion
 from chalicelib.domain.rewards.voucher import Use, Voucher, VoucherChange
@@ -517,6 +531,95 @@ class Dues(Protocol):
     def mark_swept(self, day: int) -> None: ...
 
 
+class Billings(Protocol):
+    """Which members are customers of the payment service, and what is being ended there."""
+
+    def of(self, program_id: str, member_id: str) -> Billing | None: ...
+
+    def create(self, billing: Billing) -> bool:
+        """Stores it where there is none; False where there is another one."""
+
+    def forget(self, program_id: str, member_id: str) -> None: ...
+
+    def of_program(self, program_id: str, after: str | None, limit: int) -> list[Billing]:
+        """By member id, from the one above `after` on; a moment old perhaps."""
+
+    def termination(self, program_id: str, subscription: str) -> Termination | None:
+        """The end of a subscription that was ordered; at most one for each."""
+
+    def order(self, termination: Termination) -> bool:
+        """Stores it where there is none; False where there is another one."""
+
+    def close(self, termination: Termination) -> None:
+        """Stores that it is done."""
+
+    def open_terminations(self, program_id: str) -> list[Termination]:
+        """Those that are not done; a moment old perhaps."""
+
+
+class Payments(Protocol):
+    """The payment service, for one account. `key` makes a call once: the same key, the same call.
+
+    All raise `Unavailable` where the service cannot be reached, `Fault` where it refuses us.
+    """
+
+    def make_customer(self, key: str, buyer: Buyer) -> Billing: ...
+
+    def forget_customer(self, customer_id: str) -> None:
+        """Deletes a customer, which ends all that he has; nothing where he is gone."""
+
+    def advance(self, test_clock: str, now: Instant) -> None:
+        """Moves a customer's test clock forward."""
+
+    def checkout(
+        self, key: str, customer_id: str, sale: Sale, success_url: str, cancel_url: str
+    ) -> Hosted: ...
+
+    def subscribe(self, key: str, customer_id: str, sale: Sale) -> Begun: ...
+
+    def promotion(self, code: str) -> str | None:
+        """The id of a promotion code that customers may use, None where there is none."""
+
+    def preview(self, subscription: Subscription, sale: Sale, at: Instant) -> Preview | Refusal: ...
+
+    def change(
+        self, key: str, subscription: Subscription, sale: Sale, at: Instant
+    ) -> Refusal | None: ...
+
+    def cancel_at_period_end(self, key: str, subscription_id: str, *, cancels: bool) -> None: ...
+
+    def cancel_now(self, key: str, subscription_id: str) -> None:
+        """Ends it at once; nothing where it has ended."""
+
+    def pause(self, key: str, subscription: Subscription, resumes_at: Instant | None) -> None: ...
+
+    def resume(self, key: str, subscription_id: str) -> None: ...
+
+    def last_charge(self, subscription: Subscription) -> Charge | None: ...
+
+    def refund(self, key: str, payment: str, amount: int, money: str) -> None: ...
+
+    def subscription(self, subscription_id: str) -> Subscription | None:
+        """As it is now; None where there is none."""
+
+    def subscriptions_of(self, customer_id: str) -> list[Subscription]:
+        """All that a customer has or had, newest first."""
+
+    def subscriptions_after(self, after: str | None) -> tuple[list[Subscription], str | None]:
+        """A page of all of the account, and where the next begins."""
+
+    def customer_of_charge(self, charge_id: str) -> str | None: ...
+
+    def invoices(
+        self, customer_id: str, after: str | None, limit: int
+    ) -> tuple[list[Invoice], str | None]: ...
+
+    def portal(self, customer_id: str, return_url: str) -> str: ...
+
+    def event(self, body: bytes, signature: str, now: Instant) -> PaymentEvent:
+        """What a message is about. Raises `BadSignature`."""
+
+
 class Counters(Protocol):
     """Counters that end by themselves, for rate limits."""
 
@@ -551,4 +654,5 @@ class Store:
     notes: Notes
     dues: Dues
     audit: Audit
+    billings: Billings
     counters: Counters

@@ -3,6 +3,7 @@
 from typing import Any
 
 from chalicelib.adapters.dynamo.audit import DynamoAudit
+from chalicelib.adapters.dynamo.billings import DynamoBillings
 from chalicelib.adapters.dynamo.counters import DynamoCounters
 from chalicelib.adapters.dynamo.dues import DynamoDues
 from chalicelib.adapters.dynamo.keys import DynamoKeys
@@ -35,5 +36,6 @@ def dynamo_store(client: Any, ledger_table: str, orders_table: str, records_tabl
         notes=DynamoNotes(records),
         dues=DynamoDues(records),
         audit=DynamoAudit(records),
+        billings=DynamoBillings(records),
         counters=DynamoCounters(records),
     )

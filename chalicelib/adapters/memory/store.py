@@ -17,6 +17,7 @@ from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.entries import LogKey, StoredEntry
 from chalicelib.domain.ledger.refs import order_key
 from chalicelib.domain.members.member import Claim, Consent, Member
+from chalicelib.domain.memberships.payments import Billing, Termination
 from chalicelib.domain.orders import Order, without_free_text
 from chalicelib.domain.ports import (
     DueRow,
@@ -631,6 +632,45 @@ class MemoryDues:
             self._swept = day
 
 
+class MemoryBillings:
+    """Keeps the port `Billings`."""
+
+    def __init__(self) -> None:
+        self._billings: dict[tuple[str, str], Billing] = {}
+        self._terminations: dict[tuple[str, str], Termination] = {}
+
+    def of(self, program_id: str, member_id: str) -> Billing | None:
+        return self._billings.get((program_id, member_id))
+
+    def create(self, billing: Billing) -> bool:
+        key = (billing.program_id, billing.member_id)
+        return self._billings.setdefault(key, billing) == billing
+
+    def forget(self, program_id: str, member_id: str) -> None:
+        self._billings.pop((program_id, member_id), None)
+
+    def of_program(self, program_id: str, after: str | None, limit: int) -> list[Billing]:
+        rows = sorted(self._billings.items())
+        return [one for (of, member), one in rows if of == program_id and member > (after or "")][
+            :limit
+        ]
+
+    def termination(self, program_id: str, subscription: str) -> Termination | None:
+        return self._terminations.get((program_id, subscription))
+
+    def order(self, termination: Termination) -> bool:
+        key = (termination.program_id, termination.subscription)
+        return self._terminations.setdefault(key, termination) == termination
+
+    def close(self, termination: Termination) -> None:
+        key = (termination.program_id, termination.subscription)
+        self._terminations[key] = replace(termination, done=True)
+
+    def open_terminations(self, program_id: str) -> list[Termination]:
+        rows = self._terminations.values()
+        return [one for one in rows if one.program_id == program_id and not one.done]
+
+
 class MemoryCounters:
     """Counters; they never end here."""
 
@@ -658,5 +698,6 @@ def memory_store() -> Store:
         notes=MemoryNotes(),
         dues=MemoryDues(),
         audit=MemoryAudit(),
+        billings=MemoryBillings(),
         counters=MemoryCounters(),
     )

@@ -333,9 +333,9 @@ class StripePayments:
             period_start=max(row["period"]["start"] for row in lines) * SECOND,
         )
 
-    def refund(self, key: str, charge: Charge, amount: int) -> None:
-        """Gives back so much of a charge."""
-        asked = {"payment_intent": charge.payment, "amount": to_stripe(amount, charge.money)}
+    def refund(self, key: str, payment: str, amount: int, money: str) -> None:
+        """Gives back so much of a payment, in minor units."""
+        asked = {"payment_intent": payment, "amount": to_stripe(amount, money)}
         calls.do(self._api.refunds.create, asked, key)
 
     def _payment(self, invoice_id: str) -> str:

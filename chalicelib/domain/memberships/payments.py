@@ -105,3 +105,21 @@ class Billing:
     member_id: str
     customer_id: str
     test_clock: str | None = None
+
+
+@dataclass(frozen=True)
+class Termination:
+    """That a subscription ends at once, and what of its last charge is given back.
+
+    It is written down before anything is done, so that whoever finds it open can finish it: what
+    is given back was decided once.
+    """
+
+    program_id: str
+    member_id: str
+    subscription: str
+    payment: str  # empty: nothing is given back
+    amount: int
+    money: str
+    why: str
+    done: bool = False
