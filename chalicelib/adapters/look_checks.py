@@ -159,7 +159,7 @@ def _field(at: str, field: dict[str, Any]) -> Iterator[str]:
     key = field.get("key")
     if not isinstance(key, str) or not key or "value" not in field:
         yield f"apple/pass.json: a field of {at} has no key or no value"
-    if key == "news" or str(key).startswith(("text_", "link_")):
+    if key in ("message", "news") or str(key).startswith(("text_", "link_")):
         yield f"apple/pass.json: the key {key} of {at} is taken for the texts of the program"
     message = field.get("changeMessage")
     if message is not None and "%@" not in message:

@@ -11,6 +11,7 @@ import pytest
 
 from chalicelib.adapters.memory.store import memory_store
 from chalicelib.domain.cards.card import Card
+from chalicelib.domain.cards.message import Said
 from chalicelib.domain.errors import PushRefused, Unavailable
 from chalicelib.domain.ports import PushOutcome, PushResult
 from chalicelib.events.router import on_ledger, on_records
@@ -41,6 +42,11 @@ class Google:
 
     cards: list[Card] = field(default_factory=list)
     notified: list[bool] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
+
+    def say(self, card: Card, said: Said) -> None:  # noqa: ARG002
+        """Keeps it."""
+        self.said.append(said)
 
     def put(self, card: Card, *, notify: bool = False) -> None:
         """Keeps it, and whether the phone was to speak."""
