@@ -22,6 +22,7 @@ PRIVATE: Mapping[str, str] = {
     ),
 }
 
+_RIGHT_TO_LEFT = ("ar", "fa", "he", "ur")
 _APPLE_DEVICES = ("iPhone", "iPad", "iPod")
 
 _STYLE = """
@@ -37,7 +38,9 @@ label { display: block; margin-top: .8rem } label small { color: #595959 }
 input { font: inherit } input:not([type=checkbox]) { box-sizing: border-box; width: 100%;
   padding: .5rem; border: 1px solid #767676; border-radius: .4rem }
 .code { max-width: 13rem; margin: 1.5rem auto 0; text-align: center }
-.away { position: absolute; left: -99rem } [role=alert] { color: #a00000 }
+.away { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
+#said { position: sticky; top: 0; margin: 0; background: #fff } html { scroll-padding-top: 4rem }
+[role=alert] { color: #a00000 }
 @media print { @page { margin: 2cm } body { max-width: none; text-align: center }
   .code { max-width: 12cm } h1 { font-size: 3rem } }
 """
@@ -45,8 +48,10 @@ input { font: inherit } input:not([type=checkbox]) { box-sizing: border-box; wid
 
 def page(language: str, title: str, content: str) -> str:
     """A whole page; `content` is HTML, `title` is text."""
+    direction = "rtl" if language.partition("-")[0] in _RIGHT_TO_LEFT else "ltr"
     return (
-        f'<!doctype html>\n<html lang="{escape(language)}">\n<meta charset="utf-8">\n'
+        f'<!doctype html>\n<html lang="{escape(language)}" dir="{direction}">\n'
+        '<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="robots" content="noindex">\n'
         f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n"
@@ -62,14 +67,15 @@ def card_page(
     `picture` and `code` are SVG, `device` is what the browser calls itself.
     """
     texts = texts_in(card.language)
+    parts = [f'<h1 class="away">{escape(card.program_name)}</h1>', picture]
     if card.voided:
-        note = f'<p role="alert">{texts["void"]}</p>'
-        return page(card.language, card.program_name, f"{picture}\n{note}")
+        parts.append(f'<p role="alert">{texts["void"]}</p>')
+        return page(card.language, card.program_name, "\n".join(parts))
     offered = [one for one in wallets if one in _of_device(device)]
     links = [f'<a class="wallet" href="{escape(token)}/{one}">{texts[one]}</a>' for one in offered]
     if len(_of_device(device)) > 1 and wallets:
         links.append(f'<div class="code">{code}<p>{texts["scan"]}</p></div>')
-    return page(card.language, card.program_name, "\n".join([picture, *links]))
+    return page(card.language, card.program_name, "\n".join([*parts, *links]))
 
 
 def _of_device(device: str) -> tuple[str, ...]:

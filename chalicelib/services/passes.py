@@ -23,7 +23,10 @@ from chalicelib.services.members import NO_PROGRAM, NOT_FOUND
 
 TRIES = 10
 ALERTS_A_DAY = 3  # of one pass: developers.google.com/wallet, "Trigger push notifications"
+MOST_DEVICES = 100  # of one pass: whoever has it could register devices without end
 OVERLAP = 10 * MINUTE  # a tag also repeats what changed shortly before it: clocks differ
+
+TOO_MANY_DEVICES = Refusal("too_many_requests", f"a pass is on at most {MOST_DEVICES} devices")
 
 
 @dataclass(frozen=True)
@@ -257,6 +260,9 @@ def register(
     """A phone wants to hear of changes. True where it did not before; nothing of the erased."""
     if context.store.members.get(key.program_id, key.member_id) is None:
         return NOT_FOUND
+    known = context.store.passes.registrations_of_member(key.program_id, key.member_id)
+    if len(known) >= MOST_DEVICES and device_id not in [one.device_id for one in known]:
+        return TOO_MANY_DEVICES
     registration = Registration(
         device_id, type_id, key.program_id, key.member_id, token, context.clock.now()
     )

@@ -54,7 +54,7 @@ def test_each_device_is_offered_what_it_has(shop: Shop) -> None:
     assert "Apple Wallet" in desktop and "Google Wallet" in desktop
     for text, scan in ((iphone, 0), (android, 0), (desktop, 1)):
         assert text.count("Mit dem Handy scannen") == 2 * scan  # on the page, and spoken
-        assert '<html lang="de">' in text and "<script" not in text
+        assert '<html lang="de" dir="ltr">' in text and "<script" not in text
         assert "Ada" in text and "Ada" not in re.findall(r'href="([^"]*)"', text)
 
 
@@ -131,6 +131,29 @@ def test_a_wrong_form_comes_back(shop: Shop, fields: dict[str, str]) -> None:
     reply = send(shop, fields.pop("token", token), **fields)
     assert reply.status == 422
     assert "check the form" in reply.raw.decode()
+
+
+def test_a_wrong_form_keeps_what_was_filled_in(shop: Shop) -> None:
+    _, token = form(shop)
+    given = {"given_name": 'A"da<', "email": "not an address", "consent_0": "yes"}
+    text = send(shop, token, **given).raw.decode()
+    assert 'value="A&quot;da&lt;"' in text and 'value="not an address"' in text
+    assert re.search(r'name="consent_0" value="yes" checked', text)
+    assert re.search(r'name="terms" value="yes" required checked', text)
+    assert "checked" not in form(shop)[0].raw.decode()
+
+
+def test_a_language_that_is_read_from_the_right_is_laid_out_so(shop: Shop) -> None:
+    document = shop.call("GET", "/v1/programs/1").json["document"]
+    consents = document["join"]["consents"]
+    consents[0]["text"]["ar"] = "\u0623\u062e\u0628\u0627\u0631"
+    more = {**document, "languages": ["de", "ar"]}
+    assert shop.call("POST", "/v1/programs", more).status == 201
+    right = card_page(shop, shop.enrol(locale="ar"), IPHONE)
+    assert 'lang="ar" dir="rtl"' in right
+    assert 'direction="ltr"' in right  # the card itself stays as phones draw it
+    assert 'dir="ltr"' in card_page(shop, shop.enrol(locale="de"), IPHONE)
+    assert right.count("<h1") == 1
 
 
 def test_a_form_that_was_filled_in_too_fast_or_too_late_is_no_persons(shop: Shop) -> None:
