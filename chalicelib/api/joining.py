@@ -11,7 +11,7 @@ from chalicelib.api.endpoints import PUBLIC, Answer, Call, Resource, too_large
 from chalicelib.api.limits import limited
 from chalicelib.api.members import ChangeRequest
 from chalicelib.api.page_texts import languages_asked, texts_in
-from chalicelib.api.pages import HTML, PRIVATE, page, poster_page
+from chalicelib.api.pages import HTML, PRIVATE, page, poster_page, sorry
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.members.member import Consent, Profile
 from chalicelib.domain.program.join import JoinDocument
@@ -52,7 +52,9 @@ class _Visit:
 def show_form(call: Call, program_id: str) -> Answer | Refusal:
     """Show the form to join, in the visitor's language."""
     visit = _visit(call, program_id)
-    return visit if isinstance(visit, Refusal) else _form(call, visit)
+    if isinstance(visit, Refusal):
+        return sorry(call.header("accept-language"), visit)
+    return _form(call, visit)
 
 
 @resource.endpoint(
@@ -68,7 +70,7 @@ def send_form(call: Call, program_id: str) -> Answer | Refusal:
     """Join, and go on to the card."""
     visit = _visit(call, program_id)
     if isinstance(visit, Refusal):
-        return visit
+        return sorry(call.header("accept-language"), visit)
     if len(call.body) > _MOST_BYTES:
         return too_large(_MOST_BYTES)
     try:
@@ -90,7 +92,7 @@ def show_poster(call: Call, program_id: str) -> Answer | Refusal:
     """Show a poster to print: a code that leads to the form."""
     visit = _visit(call, program_id)
     if isinstance(visit, Refusal):
-        return visit
+        return sorry(call.header("accept-language"), visit)
     address = f"{call.base_url}/join/{visit.here.program_id}"
     title = visit.texts["scan_to_join"]
     code = call.runtime.looks.code(address, title)

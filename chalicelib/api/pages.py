@@ -6,9 +6,13 @@ secrets or lead to forms, so no search engine may keep them and no other site le
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from http import HTTPStatus
 
-from chalicelib.api.page_texts import texts_in
+from chalicelib.api.endpoints import Answer
+from chalicelib.api.page_texts import language_asked, texts_in
+from chalicelib.api.problems import status_of
 from chalicelib.domain.cards.card import Card
+from chalicelib.domain.errors import Refusal
 
 HTML = "text/html; charset=utf-8"
 PRIVATE: Mapping[str, str] = {
@@ -91,3 +95,15 @@ def poster_page(language: str, program: str, code: str) -> str:
     title = texts["join"].format(program=program)
     content = f'<h1>{escape(title)}</h1>\n<div class="code">{code}</div>\n'
     return page(language, title, content + f"<p>{texts['scan_to_join']}</p>")
+
+
+def sorry(accept_language: str, refusal: Refusal) -> Answer:
+    """A refusal for people: whether to try again, in their browser's language."""
+    status = status_of(refusal.code)
+    language = language_asked(accept_language)
+    said = texts_in(language)["gone" if status == HTTPStatus.NOT_FOUND else "later"]
+    return Answer(
+        page(language, said, f'<p role="alert">{said}</p>'),
+        status,
+        {**PRIVATE, "Content-Type": HTML},
+    )

@@ -8,11 +8,11 @@ from chalicelib.api.application import PKPASS
 from chalicelib.api.endpoints import PUBLIC, SHOP, SHOP_AND_MEMBER, Answer, Call, Resource
 from chalicelib.api.limits import limited
 from chalicelib.api.page_texts import texts_in
-from chalicelib.api.pages import HTML, PRIVATE, card_page
+from chalicelib.api.pages import HTML, PRIVATE, card_page, sorry
 from chalicelib.api.shapes import Identifier, MomentText
 from chalicelib.domain.cards.card import Card
 from chalicelib.domain.cards.message import PassMessage, Reach
-from chalicelib.domain.errors import Refusal
+from chalicelib.domain.errors import Refusal, Unavailable
 from chalicelib.domain.ports import ApplePassBuilder
 from chalicelib.domain.program.card import LongText
 from chalicelib.domain.texts import Text
@@ -23,6 +23,7 @@ from chalicelib.services.passes import PassKey
 resource = Resource(__name__, "passes")
 
 NOT_CONFIGURED = Refusal("not_configured", "this wallet is not set up here")
+_LATER = Refusal("unavailable", "Google Wallet cannot be reached")
 _NO_PASS = Refusal("not_found", "there is no such pass")
 
 
@@ -142,7 +143,7 @@ def show_page(call: Call, token: str) -> Answer | Refusal:
     """Show a member's card, and the wallets it can be put in."""
     found = _open(call, token)
     if isinstance(found, Refusal):
-        return found
+        return sorry(call.header("accept-language"), found)
     _, card = found
     looks = call.runtime.looks
     page = card_page(
@@ -161,7 +162,7 @@ def fetch_apple(call: Call, token: str) -> Answer | Refusal:
     """Fetch the Apple pass that a link is for."""
     found = _open(call, token)
     if isinstance(found, Refusal):
-        return found
+        return sorry(call.header("accept-language"), found)
     builder = call.runtime.apple_passes(found[0].program_id)
     if builder is None:
         return NOT_CONFIGURED
@@ -175,11 +176,14 @@ def save_to_google(call: Call, token: str) -> Answer | Refusal:
     """Go to Google Wallet and save the pass that a link is for."""
     found = _open(call, token)
     if isinstance(found, Refusal):
-        return found
+        return sorry(call.header("accept-language"), found)
     google = call.runtime.google
     if google is None:
         return NOT_CONFIGURED
-    link = wallets.save_to_google(call.context, google, *found)
+    try:
+        link = wallets.save_to_google(call.context, google, *found)
+    except Unavailable:
+        return sorry(call.header("accept-language"), _LATER)
     return Answer("", headers={"Location": link, **PRIVATE})
 
 

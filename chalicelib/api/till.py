@@ -45,7 +45,7 @@ _PAGE = """
 _SCRIPT = """"use strict";
 const at = (id) => document.getElementById(id);
 const api = new URL("v1/", new URL("./", location.href));
-let program, member, undo, unanswered;
+let program, member, undo, unanswered, busy = false;
 
 async function call(method, path, body, headers = {}) {
   const answer = await fetch(new URL(path, api), {
@@ -75,13 +75,19 @@ function shown(name, amount) {
 const say = (text) => { at("said").textContent = text; };
 const id = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
+// One thing at a time: two quick taps are one.
 async function safely(work) {
+  if (busy) return;
+  busy = true;
   try { await work(); } catch (error) {
     say(error.answered ? error.message : "No answer. Nothing is lost: try again.");
+  } finally {
+    busy = false;
   }
 }
 
 async function act(request) {
+  say("");
   unanswered = request;
   at("again").hidden = false;
   const done = await call(...request.call).catch((error) => {
@@ -147,13 +153,14 @@ async function start() {
   say("");
 }
 
-const open = (code) => safely(async () => {
+async function open(code) {
   undo = undefined;
   at("undo").disabled = true;
+  at("member").hidden = true; // whoever was there before
   member = (await call("GET", `members/${encodeURIComponent(code.trim())}`)).id;
   await show();
   say("");
-});
+}
 
 async function scan() {
   const camera = at("camera");

@@ -78,6 +78,19 @@ def test_an_order_becomes_stamps_and_the_card_in_the_phone_changes(
     phone.wait_for_push(1)
     assert "Stamps: 1 / 8" in face(phone.update())
 
+    refund = {"id": "r1", "lines": [{"id": "1", "quantity": 1}], "reason": "cold"}
+    taken = shop.do("POST", "/v1/orders/webshop/e2e-1/refunds", refund)
+    assert [effect["amount"] for effect in taken["effects"]] == [-1]
+    phone.wait_for_push(2)
+    assert "Stamps: 0 / 8" in face(phone.update())
+
+    def google_shows_it() -> bool:
+        files = (deployment.google_folder / "loyaltyObject").glob(f"*{member_id}*")
+        shown = [json.loads(file.read_text())["loyaltyPoints"]["balance"] for file in files]
+        return shown == [{"string": "0 / 8"}]
+
+    until(google_shows_it, "Google's object")
+
 
 def test_google_hears_of_a_saved_pass_and_is_sent_a_message(
     deployment: Deployment, shop: Client
@@ -97,19 +110,6 @@ def test_google_hears_of_a_saved_pass_and_is_sent_a_message(
     until(lambda: "A cake waits here." in file.read_text(), "the message at Google")
     assert google.do("POST", "/_local/delete", {"objectId": file.stem}) == {"answered": 200}
     assert shop.do("GET", "/v1/wallets")["google"]["active"] == 0
-
-    refund = {"id": "r1", "lines": [{"id": "1", "quantity": 1}], "reason": "cold"}
-    taken = shop.do("POST", "/v1/orders/webshop/e2e-1/refunds", refund)
-    assert [effect["amount"] for effect in taken["effects"]] == [-1]
-    phone.wait_for_push(2)
-    assert "Stamps: 0 / 8" in face(phone.update())
-
-    def google_shows_it() -> bool:
-        files = (deployment.google_folder / "loyaltyObject").glob(f"*{member_id}*")
-        shown = [json.loads(file.read_text())["loyaltyPoints"]["balance"] for file in files]
-        return shown == [{"string": "0 / 8"}]
-
-    until(google_shows_it, "Google's object")
 
 
 def test_a_store_sends_a_signed_order_through_the_gateway(demo: Demo, shop: Client) -> None:

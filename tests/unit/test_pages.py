@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 from chalicelib.adapters.memory.store import memory_store
+from chalicelib.domain.errors import Unavailable
 from chalicelib.kernel.clock import HOUR, SECOND
 from local.certificates import Certificates
 from tests.fakes.shop import ROOT, Reply, Shop, drink
@@ -175,6 +176,27 @@ def test_robots_are_stopped_by_the_minute(shop: Shop) -> None:
     path = f"/join/{shop.program_id}"
     answers = [shop.call("GET", path, key=None).status for _ in range(61)]
     assert (answers[0], answers[-1]) == (200, 429)
+
+
+def test_people_are_told_in_words_that_a_link_opens_nothing(shop: Shop) -> None:
+    for path in ("/p/prg.mem.x", "/p/prg.mem.x/apple", "/p/prg.mem.x/google", "/join/prg_x"):
+        reply = shop.call("GET", path, key=None, headers={"accept-language": "xx, de-AT, en"})
+        assert (reply.status, reply.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        assert "öffnet nichts mehr" in reply.raw.decode() and 'lang="de"' in reply.raw.decode()
+        assert reply.headers["x-robots-tag"] == "noindex"
+    english = shop.call("GET", "/p/x", key=None, headers={"accept-language": "en, de"})
+    assert "opens nothing" in english.raw.decode()
+
+
+def test_who_cannot_save_now_is_asked_to_try_again(shop: Shop) -> None:
+    class Down:
+        def put(self, card: object, **_: object) -> None:  # noqa: ARG002
+            raise Unavailable("no network")
+
+    shop.runtime.google = Down()  # type: ignore[assignment]
+    link = shop.call("GET", f"/v1/members/{shop.enrol()}/passes").json["google"]
+    reply = shop.call("GET", link.removeprefix("https://shop.test"), key=None)
+    assert reply.status == 503 and "try again" in reply.raw.decode()
 
 
 def test_the_poster_has_the_code_of_the_form(shop: Shop) -> None:
