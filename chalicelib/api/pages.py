@@ -4,7 +4,7 @@ They need no script and nothing from elsewhere, and say so to the browser. Their
 secrets or lead to forms, so no search engine may keep them and no other site learns them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from http import HTTPStatus
 
@@ -41,6 +41,8 @@ a:focus-visible, button:focus-visible, input:focus-visible { outline: 3px solid 
 label { display: block; margin-top: .8rem } label small { color: #595959 }
 input { font: inherit } input:not([type=checkbox]) { box-sizing: border-box; width: 100%;
   padding: .5rem; border: 1px solid #767676; border-radius: .4rem }
+a.official { display: block; margin-top: 1rem; text-align: center }
+a.official img { height: 3.2rem }
 .code { max-width: 13rem; margin: 1.5rem auto 0; text-align: center }
 .away { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
 #said { position: sticky; top: 0; margin: 0; background: #fff } html { scroll-padding-top: 4rem }
@@ -64,11 +66,17 @@ def page(language: str, title: str, content: str) -> str:
 
 
 def card_page(
-    card: Card, picture: str, code: str, token: str, wallets: Sequence[str], device: str
+    card: Card,
+    picture: str,
+    code: str,
+    token: str,
+    wallets: Mapping[str, str | None],
+    device: str,
 ) -> str:
     """The card, and the way into the wallet of the phone in hand; elsewhere a code to scan.
 
-    `picture` and `code` are SVG, `device` is what the browser calls itself.
+    `picture` and `code` are SVG, `wallets` those there are, with the addresses of their official
+    buttons, `device` is what the browser calls itself.
     """
     texts = texts_in(card.language)
     parts = [f'<h1 class="away">{escape(card.program_name)}</h1>', picture]
@@ -76,10 +84,17 @@ def card_page(
         parts.append(f'<p role="alert">{texts["void"]}</p>')
         return page(card.language, card.program_name, "\n".join(parts))
     offered = [one for one in wallets if one in _of_device(device)]
-    links = [f'<a class="wallet" href="{escape(token)}/{one}">{texts[one]}</a>' for one in offered]
+    links = [_button(f"{escape(token)}/{one}", texts[one], wallets[one]) for one in offered]
     if len(_of_device(device)) > 1 and wallets:
         links.append(f'<div class="code">{code}<p>{texts["scan"]}</p></div>')
     return page(card.language, card.program_name, "\n".join([*parts, *links]))
+
+
+def _button(address: str, text: str, artwork: str | None) -> str:
+    """A plain one where there is no official one."""
+    if artwork is None:
+        return f'<a class="wallet" href="{address}">{text}</a>'
+    return f'<a class="official" href="{address}"><img src="{artwork}" alt="{text}"></a>'
 
 
 def _of_device(device: str) -> tuple[str, ...]:

@@ -151,7 +151,10 @@ def show_page(call: Call, token: str) -> Answer | Refusal:
         looks.picture(card),
         looks.code(f"{call.base_url}/p/{token}", texts_in(card.language)["scan"]),
         token,
-        call.runtime.wallet_names(card.program_id),
+        {
+            one: looks.button(one, card.language)
+            for one in call.runtime.wallet_names(card.program_id)
+        },
         call.header("user-agent"),
     )
     return Answer(page, headers=PRIVATE)

@@ -61,6 +61,9 @@ class LookBook(Protocol):
     def code(self, text: str, said: str) -> str:
         """A QR code as SVG; `said` is for those who cannot see it."""
 
+    def button(self, wallet: str, language: str) -> str | None:
+        """The wallet's official button as a `data:` address; None until the operator adds it."""
+
     def stamps(self, look: str, goal: int, count: int, colors: Colors) -> bytes | None:
         """A wide PNG of stamps; None where the look draws none."""
 

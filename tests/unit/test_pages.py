@@ -3,13 +3,18 @@
 import html
 import json
 import re
+import shutil
+from base64 import b64encode
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
+from chalicelib.adapters.look_book import FolderOfLooks
 from chalicelib.adapters.memory.store import memory_store
 from chalicelib.domain.errors import Unavailable
 from chalicelib.kernel.clock import HOUR, SECOND
+from chalicelib.wiring import LOOKS
 from local.certificates import Certificates
 from tests.fakes.shop import ROOT, Reply, Shop, drink
 
@@ -57,6 +62,21 @@ def test_each_device_is_offered_what_it_has(shop: Shop) -> None:
         assert text.count("Mit dem Handy scannen") == 2 * scan  # on the page, and spoken
         assert '<html lang="de" dir="ltr">' in text and "<script" not in text
         assert "Ada" in text and "Ada" not in re.findall(r'href="([^"]*)"', text)
+
+
+def test_the_official_button_takes_the_place_of_the_plain_one(shop: Shop, tmp_path: Path) -> None:
+    ada = shop.enrol(given_name="Ada", locale="de")
+    shutil.copytree(LOOKS, tmp_path / "passes")
+    buttons = tmp_path / "passes" / "buttons"
+    buttons.mkdir()
+    for name in ("apple", "apple.de"):
+        (buttons / f"{name}.svg").write_text(f"<svg>{name}</svg>")
+    shop.runtime.looks = FolderOfLooks(tmp_path / "passes")  # type: ignore[misc]
+    page = card_page(shop, ada, DESKTOP)
+    drawn = b64encode(b"<svg>apple.de</svg>").decode()
+    assert f'<img src="data:image/svg+xml;base64,{drawn}" alt="Zu Apple Wallet' in page
+    assert '/google">Zu Google Wallet hinzuf' in page  # a plain one
+    assert page.count('class="official"') == 1
 
 
 def test_a_void_card_says_so(shop: Shop) -> None:
