@@ -3,10 +3,11 @@
 
 from local.stripe_stand_in import discounts, fields, invoices
 from local.stripe_stand_in.cards import declined
-from local.stripe_stand_in.collect import AUTHENTICATE, ENDED, SUCCEEDED, after_paid, collect
+from local.stripe_stand_in.collect import ENDED, after_paid, collect
 from local.stripe_stand_in.endings import cancel_now
 from local.stripe_stand_in.errors import invalid
 from local.stripe_stand_in.forms import Params
+from local.stripe_stand_in.payments import AUTHENTICATE, SUCCEEDED
 from local.stripe_stand_in.periods import DAY, end_of_period
 from local.stripe_stand_in.prorations import credit, debit
 from local.stripe_stand_in.routes import route
@@ -64,7 +65,7 @@ def _discount(world: World, subscription: Object, params: Params) -> None:
 
 
 def _change(world: World, subscription: Object, params: Params) -> str | None:
-    """Changes items, trial and anchor. What is billed at once: a `period`, `prorations`, nothing."""
+    """Changes items, trial and anchor. What is billed now: a `period`, `prorations`, nothing."""
     behavior = params.choice("proration_behavior", "create_prorations", "always_invoice", "none")
     if subscription["status"] == "incomplete" and ("items" in params or "trial_end" in params):
         raise invalid("An incomplete subscription waits for its first payment.", "items")
@@ -122,6 +123,7 @@ def _move_trial(world: World, subscription: Object, params: Params) -> bool:
     subscription |= {"trial_end": at, "billing_cycle_anchor": at}
     for item in subscription["items"]["data"]:
         item["current_period_end"] = at
+    fields.keep_cancelling(subscription)
     return False
 
 
@@ -179,7 +181,8 @@ def _apply(subscription: Object, changed: dict[str, Object]) -> None:
     if not kept:
         raise invalid("A subscription must have at least one active price.", "items")
     for item in kept:
-        fields.check_price(item["price"], kept[0]["price"])
+        if item["id"] in changed:
+            fields.check_price(item["price"], kept[0]["price"])
     subscription["items"]["data"] = kept
 
 

@@ -137,6 +137,9 @@ def pay_invoice(world: World, params: Params, invoice_id: str) -> Object:
     invoice = world.get("invoice", invoice_id)
     if invoice["status"] == "draft":
         invoices.finalize(world, invoice)
+        if invoice["status"] == "paid":
+            after_paid(world, invoice)
+            return invoice
     if invoice["status"] != "open":
         raise invalid(f"Invoice is already {invoice['status']}", code="invoice_not_open")
     method_id = params.text("payment_method")
@@ -190,11 +193,9 @@ def void_invoice(world: World, _: Params, invoice_id: str) -> Object:
 def mark_uncollectible(world: World, _: Params, invoice_id: str) -> Object:
     """By "Mark an invoice as uncollectible"."""
     invoice = world.get("invoice", invoice_id)
-    if invoice["status"] not in ("draft", "open"):
+    if invoice["status"] != "open":
         raise invalid("You can only mark open invoices as uncollectible.")
-    invoice |= {"status": "uncollectible", "next_payment_attempt": None}
-    invoice["status_transitions"]["marked_uncollectible_at"] = world.now(invoice["customer"])
-    world.record("marked_uncollectible", invoice)
+    invoices.write_off(world, invoice)
     return invoice
 
 

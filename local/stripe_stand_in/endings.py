@@ -3,7 +3,6 @@
 from local.stripe_stand_in import fields, invoices
 from local.stripe_stand_in.collect import (
     ENDED,
-    SUCCEEDED,
     after_paid,
     collect,
     default_method,
@@ -12,6 +11,7 @@ from local.stripe_stand_in.collect import (
 )
 from local.stripe_stand_in.errors import invalid
 from local.stripe_stand_in.forms import Params
+from local.stripe_stand_in.payments import SUCCEEDED
 from local.stripe_stand_in.prorations import credit
 from local.stripe_stand_in.routes import route
 from local.stripe_stand_in.shapes import Object, made

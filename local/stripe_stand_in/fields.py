@@ -144,3 +144,10 @@ def restart_periods(subscription: Object, now: int) -> None:
     for row in subscription["items"]["data"]:
         row["current_period_start"] = now
         row["current_period_end"] = end_of_period(now, row["price"]["recurring"], now)
+    keep_cancelling(subscription)
+
+
+def keep_cancelling(subscription: Object) -> None:
+    """`cancel_at_period_end` means the period that is, wherever its end moves."""
+    if subscription["cancel_at_period_end"]:
+        subscription["cancel_at"] = period_end(subscription)

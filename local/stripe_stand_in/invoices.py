@@ -240,3 +240,11 @@ def void(world: World, invoice: Object) -> None:
     invoice |= {"status": "void", "auto_advance": False, "next_payment_attempt": None}
     invoice["status_transitions"]["voided_at"] = world.now(invoice["customer"])
     world.record("voided", invoice)
+
+
+def write_off(world: World, invoice: Object) -> None:
+    """By "Mark an invoice as uncollectible": bad debt, unless it is paid already."""
+    if invoice["status"] == "open":
+        invoice |= {"status": "uncollectible", "next_payment_attempt": None}
+        invoice["status_transitions"]["marked_uncollectible_at"] = world.now(invoice["customer"])
+        world.record("marked_uncollectible", invoice)

@@ -151,8 +151,8 @@ def _renew(world: World, subscription: Object) -> None:
     if paused and paused["behavior"] == "void":
         invoices.void(world, invoice)
     elif paused and paused["behavior"] == "mark_uncollectible":
-        invoice["status"] = "uncollectible"
-        world.record("marked_uncollectible", invoice)
+        invoices.finalize(world, invoice)
+        invoices.write_off(world, invoice)
 
 
 def _retry(world: World, invoice: Object) -> None:

@@ -6,9 +6,7 @@ Only `charge_automatically` and flexible billing mode, the default since 2025-09
 from local.stripe_stand_in import discounts, fields, invoices
 from local.stripe_stand_in.cards import declined
 from local.stripe_stand_in.collect import (
-    AUTHENTICATE,
     ENDED,
-    SUCCEEDED,
     after_paid,
     collect,
     default_method,
@@ -17,6 +15,7 @@ from local.stripe_stand_in.customers import make_setup_intent
 from local.stripe_stand_in.errors import invalid, required
 from local.stripe_stand_in.forms import Params
 from local.stripe_stand_in.lists import page
+from local.stripe_stand_in.payments import AUTHENTICATE, SUCCEEDED
 from local.stripe_stand_in.periods import DAY, end_of_period
 from local.stripe_stand_in.routes import PAGED, route
 from local.stripe_stand_in.shapes import Object, listed

@@ -71,7 +71,7 @@ class World:
     clock: Clock
     settings: Settings = field(default_factory=Settings)
     url: str = ""
-    announce: Callable[[list[Object]], None] = list  # keeps nothing: the events lie in `objects`
+    announce: Callable[[list[Object]], Any] = list  # by itself, nobody is told
     objects: dict[str, dict[str, Object]] = field(default_factory=dict)
     answers: dict[str, Object] = field(default_factory=dict)  # by idempotency key
     shift: int = 0  # seconds that the local clock was moved forward
