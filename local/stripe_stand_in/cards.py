@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from local.stripe_stand_in.errors import Refused, missing
 from local.stripe_stand_in.shapes import Object, made
@@ -108,7 +109,7 @@ def attach(world: World, method: Object, customer: Object) -> None:
     world.record("attached", method)
 
 
-def declined(decline_code: str, **details: object) -> Refused:
+def declined(decline_code: str, **details: Any) -> Refused:
     """402: what the card's bank said ("Decline codes")."""
     return Refused(402, "card_error", **decline(decline_code), **details)
 

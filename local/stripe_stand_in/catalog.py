@@ -124,7 +124,8 @@ def _recurring(params: Params) -> Object:
     count = params.whole("interval_count", 1) or 1
     if interval not in LONGEST or count > LONGEST[interval]:
         raise invalid("Invalid recurring interval.", "recurring[interval]")
-    return made("price")["recurring"] | {"interval": interval, "interval_count": count}
+    blank: Object = made("price")["recurring"]
+    return blank | {"interval": interval, "interval_count": count}
 
 
 def _take_lookup_key(world: World, key: str | None, transfer: bool) -> None:

@@ -74,28 +74,28 @@ def _change(world: World, subscription: Object, params: Params) -> str | None:
     restarts = _restarts(world, subscription, params) or ends_trial
     prorates = behavior != "none" and subscription["status"] != "trialing"
     changed = _changed(world, subscription, params)
+    moved = {item_id for item_id, item in changed.items() if item.pop("_moved")}
     if prorates:
-        _credit(world, subscription, changed, at, whole=restarts)
+        _credit(world, subscription, changed, at, None if restarts else moved)
     _apply(subscription, changed)
     if restarts:
         subscription["status"] = "active" if ends_trial else subscription["status"]
         fields.restart_periods(subscription, world.now(subscription["customer"]))
         return "period"
-    moved = [item for item in subscription["items"]["data"] if item.pop("_moved", False)]
-    for item in moved if prorates else ():
-        debit(world, subscription, item, at)
-    return "prorations" if prorates and behavior == "always_invoice" and changed else None
+    for item in subscription["items"]["data"] if prorates else ():
+        if item["id"] in moved:
+            debit(world, subscription, item, at)
+    return "prorations" if prorates and behavior == "always_invoice" and moved else None
 
 
 def _credit(
-    world: World, subscription: Object, changed: dict[str, Object], at: int, whole: bool
+    world: World, subscription: Object, changed: dict[str, Object], at: int, moved: set[str] | None
 ) -> None:
-    """Credits what was billed for items that change; for all where a new period starts."""
+    """Credits what was billed for items that cost otherwise now; None: for all of them."""
     for item in subscription["items"]["data"]:
-        new = changed.get(item["id"], {})
-        if whole or new.get("_moved"):
+        if moved is None or item["id"] in moved:
             credit(world, subscription, item, at)
-            new["_billed"] = None
+            changed.get(item["id"], {})["_billed"] = None
 
 
 def _proration_date(world: World, subscription: Object, params: Params) -> int:
@@ -159,15 +159,14 @@ def _changed(world: World, subscription: Object, params: Params) -> dict[str, Ob
 
 def _changed_item(world: World, subscription: Object, old: Object | None, row: Params) -> Object:
     quantity = row.whole("quantity", 0)
-    price = old["price"] if old else None
-    if old is None or row.text("price"):
-        price = world.get("price", row.need("price"), "items[0][price]")
     if old is None:
+        price = world.get("price", row.need("price"), "items[0][price]")
         first = subscription["items"]["data"][0]
         period = (first["current_period_start"], first["current_period_end"])
         new = fields.item(world, subscription, price, 1 if quantity is None else quantity, period)
         return new | {"_moved": True}
-    new = dict(old)
+    price_id, new = row.text("price"), dict(old)
+    price = world.get("price", price_id, "items[0][price]") if price_id else old["price"]
     fields.set_price(new, price, old["quantity"] if quantity is None else quantity)
     new["metadata"] = row.metadata(old["metadata"])
     same = (new["price"]["id"], new["quantity"]) == (old["price"]["id"], old["quantity"])

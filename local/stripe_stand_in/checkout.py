@@ -123,8 +123,8 @@ def _has_trial(data: Params) -> bool:
 
 def _off(world: World, session: Object, rows: list[Params], customer: Object | None) -> int:
     """What the discounts take off, once all are checked. Raises 400."""
-    left = total = sum(item["amount_subtotal"] for item in session["_items"])
-    currency = session["currency"]
+    left: int = sum(item["amount_subtotal"] for item in session["_items"])
+    total, currency = left, session["currency"]
     for row in rows:
         coupon = discounts.check(world, row, customer, total, currency)
         left -= discounts.off(coupon, left, currency)
@@ -214,7 +214,7 @@ def _page(session: Object, form: Form, problem: str) -> Reply:
 
 
 def _needs_card(session: Object) -> bool:
-    return session["payment_method_collection"] == "always" or session["amount_total"] > 0
+    return session["payment_method_collection"] == "always" or bool(session["amount_total"])
 
 
 @page_at("POST", "/pay/{}")
@@ -287,7 +287,7 @@ def _subscription(
         if not found:
             raise invalid("This code is invalid.", "promotion_code")
         rows = {"0": {"promotion_code": found[0]}}
-    tree = data | {
+    tree: Nested = data | {
         "customer": customer["id"],
         "items": asked["line_items"],
         "discounts": rows,

@@ -2,7 +2,7 @@
 
 from decimal import Decimal, InvalidOperation
 
-from local.stripe_stand_in.catalog import active, currency_of
+from local.stripe_stand_in.catalog import active, check_amount, currency_of
 from local.stripe_stand_in.errors import invalid
 from local.stripe_stand_in.forms import Params
 from local.stripe_stand_in.lists import page
@@ -34,6 +34,7 @@ def create_coupon(world: World, params: Params) -> Object:
     if (values["duration"] == "repeating") != (values["duration_in_months"] is not None):
         raise invalid("duration_in_months goes with duration=repeating.", "duration_in_months")
     values["currency"] = currency_of(params) if values["amount_off"] is not None else None
+    check_amount(values["amount_off"] or 0, values["currency"] or "", "amount_off")
     coupon_id = params.text("id")
     if world.find("coupon", coupon_id):
         raise invalid("Coupon already exists.", "id", "resource_already_exists")

@@ -120,7 +120,7 @@ def apply(world: World, discounts: list[Object], lines: list[Object], currency: 
     """Writes `discount_amounts` of the lines. An amount off is spread over them, first to last."""
     for discount in discounts:
         coupon = coupon_of(world, discount)
-        left = coupon["amount_off"]
+        left: int | None = coupon["amount_off"]
         for line in lines:
             if not line["discountable"] or line["amount"] <= 0:
                 continue
@@ -133,7 +133,7 @@ def apply(world: World, discounts: list[Object], lines: list[Object], currency: 
 
 def net(line: Object) -> int:
     """What a line comes to after its discounts."""
-    return int(line["amount"]) - sum(one["amount"] for one in line["discount_amounts"])
+    return int(line["amount"]) - sum(int(one["amount"]) for one in line["discount_amounts"])
 
 
 def spend(subscription: Object, discounts: list[Object]) -> None:

@@ -22,6 +22,7 @@ from local.stripe_stand_in import (  # noqa: F401 (their routes)
     endings,
     invoice_lists,
     portal,
+    search,
 )
 from local.stripe_stand_in.books import Account, books
 from local.stripe_stand_in.errors import Refused
@@ -76,7 +77,7 @@ class StripeStandIn:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             self.world.load(folder)
-        self.webhooks = Webhooks(self.world.now)
+        self.webhooks = Webhooks(self.world.wall_clock)
         self.world.announce = self._announce
         self._faults = Faults()
         self._keys = Keys(self.world)
@@ -85,7 +86,7 @@ class StripeStandIn:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self.url = self.world.url = f"http://127.0.0.1:{self._server.server_port}"
         if webhook_url:
-            make_endpoint(self.world, webhook_url, webhook_secret, list(enabled_events))
+            self._replace_endpoint(webhook_url, webhook_secret, list(enabled_events))
 
     def __enter__(self) -> Self:
         self.webhooks.start()
@@ -105,6 +106,13 @@ class StripeStandIn:
         self.webhooks.stop()
         if self.folder is not None:
             self.world.save(self.folder)
+
+    def _replace_endpoint(self, url: str, secret: str, wanted: list[str]) -> None:
+        """The endpoint of the start: the one of an earlier start may listen no more."""
+        endpoints = self.world.objects.get("webhook_endpoint", {})
+        for old in [one["id"] for one in endpoints.values() if one.get("_of_start")]:
+            del endpoints[old]
+        make_endpoint(self.world, url, secret, wanted)["_of_start"] = True
 
     @property
     def events(self) -> list[Object]:
@@ -130,8 +138,9 @@ class StripeStandIn:
     def respond(self, call: Call) -> tuple[int, Any, dict[str, str]]:
         """One request of the API: status, body, and headers beside the usual ones."""
         fault = self._faults.take(call.method, call.path)
+        headers: dict[str, str] = {}
         if isinstance(fault, Before):
-            status, body, headers = fault.status, _lost(), {}
+            status, body = fault.status, _lost()
         else:
             status, body, headers = self._respond(call, fault)
             if isinstance(fault, After):
@@ -219,7 +228,8 @@ def _lost() -> Object:
 
 def _executed(body: Any) -> bool:
     """Answers are kept once the work began; not what was refused for its form."""
-    return body.get("error", {}).get("type") != "invalid_request_error"
+    refused: Object = body.get("error", {})
+    return refused.get("type") != "invalid_request_error"
 
 
 def _handler(stand_in: StripeStandIn) -> type[BaseHTTPRequestHandler]:

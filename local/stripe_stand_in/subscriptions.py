@@ -174,9 +174,12 @@ def _collect_first(
 
 @route("GET", "/v1/subscriptions", PAGED + "customer price status test_clock")
 def list_subscriptions(world: World, params: Params) -> Object:
-    """By "List subscriptions": without `status`, those that are not canceled."""
+    """By "List subscriptions": without `status`, those that are not canceled.
+
+    Those of a test clock are there only by `test_clock` or by `customer`.
+    """
     equal = {"customer": params.text("customer")} if "customer" in params else {}
-    if "test_clock" in params:
+    if "test_clock" in params or not equal:
         equal["test_clock"] = params.text("test_clock")
     rows = world.all("subscription", **equal)
     if price := params.text("price"):

@@ -89,6 +89,10 @@ class World:
             return int(self.get("test_helpers.test_clock", group)["frozen_time"])
         if self.playing_at is not None:
             return self.playing_at
+        return self.wall_clock()
+
+    def wall_clock(self) -> int:
+        """The time on the wall, whatever is being played."""
         return self.clock.now() // SECOND + self.shift
 
     def new_id(self, kind: str) -> str:

@@ -359,6 +359,18 @@ def test_going_from_a_month_to_a_year_starts_a_new_period_at_once(account: Accou
     assert account.invoices()[1] == ("subscription_update", 9000 - 500, "paid")
 
 
+def test_what_changes_nothing_costs_nothing(account: Account) -> None:
+    account.card()
+    subscription = account.subscribe(account.price(1000))
+    yearly = account.price(9000, "year")
+    account.change(subscription, yearly)
+    account.advance(START + 30 * DAY)
+    account.change(subscription, yearly, proration_behavior="always_invoice")
+    account.api.subscriptions.update(subscription.id, {"metadata": {"a": "b"}})
+    assert [total for _, total, _ in account.invoices()] == [1000, 8000]
+    assert [one.amount for one in account.api.invoice_items.list({"pending": True})] == []
+
+
 def test_two_changes_in_one_period_credit_what_was_really_billed(account: Account) -> None:
     account.card()
     subscription = account.subscribe(account.price(1000))

@@ -118,6 +118,29 @@ def test_lists_come_in_pages_newest_first_and_by_time(
     assert [one.id for one in before.data] == [made[3], made[2]]
 
 
+def test_what_is_expanded_stands_in_the_place_of_its_id(account: Account) -> None:
+    account.card()
+    account.subscribe(account.price(999))
+    asked = {"customer": account.customer, "expand": ["data.latest_invoice.payments"]}
+    rows = account.api.subscriptions.list(asked).data
+    assert rows[0].latest_invoice.payments.data[0].status == "paid"
+    assert "payments" not in account.api.invoices.retrieve(rows[0].latest_invoice.id)
+    asked = {"expand": ["nothing"]}
+    error = refusal(lambda: account.api.customers.retrieve(account.customer, asked))
+    assert error.http_status == 400
+
+
+def test_customers_and_subscriptions_are_found_by_metadata(account: Account) -> None:
+    account.card()
+    subscription = account.subscribe(account.price(999), metadata={"member": "mem_1"})
+    account.subscribe(account.price(999), metadata={"member": "mem_2"})
+    query = "metadata['member']:'mem_1' AND status:'active'"
+    found = account.api.subscriptions.search({"query": query}).data
+    assert [one.id for one in found] == [subscription.id]
+    assert account.api.customers.search({"query": "email:'nobody@shop.test'"}).data == []
+    assert refusal(lambda: account.api.customers.search({"query": "x"})).http_status == 400
+
+
 def test_events_are_listed_by_type_and_say_what_was_before(account: Account) -> None:
     account.api.customers.update(account.customer, {"email": "new@shop.test"})
     event = account.api.events.list({"type": "customer.updated"}).data[0]
@@ -222,6 +245,15 @@ def test_held_events_go_out_in_any_order_doubled_or_not_at_all(receiver: Receive
         stand_in.webhooks.release([2, 0, 0])
         stand_in.webhooks.wait()
     assert receiver.types() == ["product.deleted", "product.created", "product.created"]
+
+
+def test_a_new_start_sends_to_its_own_endpoint_only(tmp_path: Path, receiver: Receiver) -> None:
+    with StripeStandIn(tmp_path, webhook_url="http://127.0.0.1:9/gone"):
+        pass
+    with StripeStandIn(tmp_path, webhook_url=receiver.url) as stand_in:
+        client_of(stand_in).products.create({"name": "Plus"})
+        stand_in.webhooks.wait()
+        assert [one.url for one in stand_in.webhooks.posted] == [receiver.url]
 
 
 def test_an_endpoint_made_by_the_api_has_a_secret_of_its_own(receiver: Receiver) -> None:
