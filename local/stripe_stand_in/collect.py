@@ -38,6 +38,8 @@ def collect(
     """
     subscription = world.get("subscription", invoice["subscription"])
     method = method or default_method(world, subscription)
+    if method and method["customer"] not in (None, invoice["customer"]):
+        raise invalid("This payment method is attached to another customer.", "payment_method")
     invoice["attempted"] = True
     invoice["attempt_count"] += int(scheduled)
     result = NO_CARD
@@ -45,14 +47,9 @@ def collect(
         intent = world.get("payment_intent", invoice["_intent"])
         result = payments.attempt(world, intent, method, proved)
         if result == SUCCEEDED:
-            attach_payer(world, method, invoice["customer"])
+            # A card that paid is kept for the next time (`setup_future_usage`).
+            attach(world, method, world.get("customer", invoice["customer"]))
     return settle(world, invoice, result, scheduled)
-
-
-def attach_payer(world: World, method: Object, customer_id: str) -> None:
-    """A card that paid is kept for the next time (`setup_future_usage`)."""
-    if method["customer"] is None:
-        attach(world, method, world.get("customer", customer_id))
 
 
 def settle(world: World, invoice: Object, result: str, scheduled: bool) -> str:

@@ -89,11 +89,11 @@ class World:
             return int(self.get("test_helpers.test_clock", group)["frozen_time"])
         if self.playing_at is not None:
             return self.playing_at
-        return self.wall_clock()
+        return self.wall_clock() + self.shift
 
     def wall_clock(self) -> int:
-        """The time on the wall, whatever is being played."""
-        return self.clock.now() // SECOND + self.shift
+        """The time on the wall: that of signatures, which no moved clock makes old or young."""
+        return self.clock.now() // SECOND
 
     def new_id(self, kind: str) -> str:
         """An id that nothing else has."""

@@ -121,6 +121,24 @@ def test_a_payment_that_needs_approval_waits_for_it(account: Account) -> None:
     assert account.get(subscription).status == "active"
 
 
+def test_nobody_pays_with_the_card_of_another_customer(account: Account) -> None:
+    card = account.card()
+    other = account.api.customers.create({"test_clock": account.clock}).id
+    asked = {"customer": other, "items": [{"price": account.price(999)}]}
+    subscription = account.api.subscriptions.create(
+        {**asked, "payment_behavior": "default_incomplete", "expand": ["latest_invoice.payments"]}
+    )
+    intent = subscription.latest_invoice.payments.data[0].payment.payment_intent
+    confirm = {"payment_method": card}
+    error = refusal(lambda: account.api.payment_intents.confirm(intent, confirm))
+    assert error.http_status == 400
+    given = refusal(
+        lambda: account.api.subscriptions.create({**asked, "default_payment_method": card})
+    )
+    assert given.http_status == 400
+    assert account.stand_in.books() == {}
+
+
 def test_what_is_not_paid_in_23_hours_is_over_and_nothing_is_owed(account: Account) -> None:
     subscription = account.subscribe(account.price(999), payment_behavior="default_incomplete")
     account.advance(START + 23 * HOUR - 1)

@@ -225,6 +225,18 @@ def test_events_are_posted_in_their_order_with_a_signature_that_the_library_acce
         stripe.Webhook.construct_event(body + b" ", header, WEBHOOK_SECRET)
 
 
+def test_a_signature_has_the_time_on_the_wall_whatever_clock_was_moved(
+    receiver: Receiver, clock: SetClock
+) -> None:
+    with StripeStandIn(clock=clock, webhook_url=receiver.url) as stand_in:
+        local(stand_in, "clock", now=START + 40 * DAY)
+        client_of(stand_in).products.create({"name": "Plus"})
+        stand_in.webhooks.wait()
+    body, header = receiver.got[0]
+    assert header.startswith(f"t={START},v1=")
+    assert json.loads(body)["created"] == START + 40 * DAY
+
+
 def test_an_event_is_sent_again_until_it_is_taken(receiver: Receiver) -> None:
     receiver.statuses = [500, 503]
     with StripeStandIn(webhook_url=receiver.url) as stand_in:
