@@ -145,6 +145,7 @@ class Webhooks:
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
-            return int(error.code)
+            with error:
+                return int(error.code)
         except OSError:
             return 0

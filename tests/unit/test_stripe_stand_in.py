@@ -236,6 +236,18 @@ def test_a_trial_can_end_now(account: Account) -> None:
     assert account.invoices()[1] == ("subscription_update", 999, "paid")
 
 
+def test_a_trial_can_be_made_longer(account: Account) -> None:
+    account.card()
+    subscription = account.subscribe(account.price(999), trial_period_days=7)
+    longer = {"trial_end": START + 20 * DAY}
+    assert account.api.subscriptions.update(subscription.id, longer).status == "trialing"
+    account.advance(START + 20 * DAY)
+    assert account.told("customer.subscription.trial_will_end") == [
+        "customer.subscription.trial_will_end"
+    ]
+    assert account.get(subscription)["items"].data[0].current_period_start == START + 20 * DAY
+
+
 # Dunning
 
 
@@ -297,6 +309,39 @@ def test_a_voided_invoice_is_owed_no_more(account: Account) -> None:
     assert account.get(subscription).status == "active"
 
 
+def test_credit_that_a_voided_invoice_used_comes_back(account: Account) -> None:
+    account.card()
+    subscription = account.subscribe(account.price(3000))
+    ends = subscription["items"].data[0].current_period_end
+    account.advance((START + ends) // 2)
+    account.change(subscription, account.price(2000), proration_behavior="always_invoice")
+    account.card("pm_card_chargeCustomerFail")
+    account.advance(ends + HOUR)
+    owed = account.get(subscription, "latest_invoice").latest_invoice
+    assert (owed.amount_due, account.api.customers.retrieve(account.customer).balance) == (1500, 0)
+    account.api.invoices.void_invoice(owed.id)
+    assert account.api.customers.retrieve(account.customer).balance == -500
+    moves = account.api.customers.balance_transactions.list(account.customer).data[::-1]
+    assert [(one.type, one.amount) for one in moves] == [
+        ("applied_to_invoice", -500),
+        ("applied_to_invoice", 500),
+        ("unapplied_from_invoice", -500),
+    ]
+
+
+def test_a_renewal_that_needs_approval_is_past_due_until_it_is_given(account: Account) -> None:
+    account.card()
+    subscription = account.subscribe(account.price(999))
+    account.card("pm_card_authenticationRequired")
+    account.advance(subscription["items"].data[0].current_period_end + HOUR)
+    owed = account.get(subscription, "latest_invoice.payments")
+    assert owed.status == "past_due"
+    assert account.told("invoice.payment_action_required") == ["invoice.payment_action_required"]
+    intent = owed.latest_invoice.payments.data[0].payment.payment_intent
+    local(account.stand_in, f"payment_intents/{intent}/authenticate", outcome="approve")
+    assert account.get(subscription).status == "active"
+
+
 # Changes
 
 
@@ -328,6 +373,21 @@ def test_an_upgrade_halfway_costs_half_of_the_difference_and_the_preview_said_so
     assert changed.latest_invoice.total == preview.total == 500
     assert changed.latest_invoice.status == "paid"
     assert changed["items"].data[0].current_period_end == item.current_period_end
+
+
+def test_a_preview_without_a_change_is_the_next_renewal_and_so_is_the_notice_of_it(
+    account: Account,
+) -> None:
+    account.card()
+    subscription = account.subscribe(account.price(1000))
+    ends = subscription["items"].data[0].current_period_end
+    preview = account.api.invoices.create_preview({"subscription": subscription.id})
+    assert (preview.total, preview.lines.data[0].period.start) == (1000, ends)
+    account.advance(ends - 7 * DAY)
+    notice = account.api.events.list({"type": "invoice.upcoming"}).data[0].data.object
+    assert (notice.total, notice.lines.data[0].period.start) == (1000, ends)
+    assert "id" not in notice
+    assert len(account.invoices()) == 1
 
 
 def test_prorations_wait_for_the_renewal_unless_they_are_invoiced(account: Account) -> None:
@@ -473,6 +533,45 @@ def test_a_paused_collection_makes_invoices_that_nobody_pays(account: Account) -
     account.advance(ends + 2 * DAY)
     assert account.invoices()[1] == ("subscription_cycle", 999, "void")
     assert account.get(subscription).pause_collection is None
+
+
+@pytest.mark.parametrize(
+    ("behavior", "status"), [("keep_as_draft", "draft"), ("mark_uncollectible", "uncollectible")]
+)
+def test_while_collection_is_paused_an_invoice_becomes(
+    account: Account, behavior: str, status: str
+) -> None:
+    account.card()
+    subscription = account.subscribe(account.price(999))
+    pause = {"pause_collection": {"behavior": behavior}}
+    account.api.subscriptions.update(subscription.id, pause)
+    account.advance(subscription["items"].data[0].current_period_end + DAY)
+    assert account.invoices()[1] == ("subscription_cycle", 999, status)
+    resumed = account.api.subscriptions.update(subscription.id, {"pause_collection": ""})
+    assert (resumed.pause_collection, resumed.status) == (None, "active")
+
+
+def test_a_subscription_ends_at_the_time_that_was_set(account: Account) -> None:
+    account.card()
+    subscription = account.subscribe(account.price(999), cancel_at=START + 50 * DAY)
+    account.advance(START + 50 * DAY - 1)
+    assert account.get(subscription).status == "active"
+    account.advance(START + 50 * DAY)
+    ended = account.get(subscription)
+    assert (ended.status, ended.ended_at) == ("canceled", START + 50 * DAY)
+    assert [total for _, total, _ in account.invoices()] == [999, 999]
+
+
+def test_an_ended_subscription_changes_no_more_but_in_its_metadata(account: Account) -> None:
+    account.card()
+    subscription = account.subscribe(account.price(999))
+    account.api.subscriptions.cancel(subscription.id, {"cancellation_details": {"comment": "Bye"}})
+    changed = account.api.subscriptions.update(subscription.id, {"metadata": {"a": "b"}})
+    assert changed.cancellation_details.comment == "Bye"
+    again = {"cancel_at_period_end": False}
+    assert (
+        refusal(lambda: account.api.subscriptions.update(subscription.id, again)).http_status == 400
+    )
 
 
 def test_a_deleted_customer_pays_no_more(account: Account) -> None:

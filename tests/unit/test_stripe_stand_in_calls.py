@@ -61,6 +61,17 @@ def test_a_key_gives_the_same_answer_for_a_day_and_refuses_another_request(
     assert len(api.customers.list().data) == 2
 
 
+def test_a_declined_card_is_declined_again_by_the_same_key(account: Account) -> None:
+    asked = {"customer": account.customer}
+    options = {"idempotency_key": "attach"}
+    token = "pm_card_chargeDeclined"
+    for _ in range(2):
+        error = refusal(lambda: account.api.payment_methods.attach(token, asked, options))
+        assert isinstance(error, stripe.CardError)
+    mended = account.api.payment_methods.attach("pm_card_visa", asked, {"idempotency_key": "2"})
+    assert mended.customer == account.customer
+
+
 def test_two_requests_with_one_key_at_once_conflict(stand_in: StripeStandIn) -> None:
     api = client_of(stand_in)
     options = {"idempotency_key": "once"}
