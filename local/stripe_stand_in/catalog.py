@@ -40,6 +40,15 @@ def check_amount(amount: int, currency: str, param: str) -> int:
     return amount
 
 
+def pricing(price: Object) -> Object:
+    """What a line of an invoice says of its price."""
+    return {
+        "price_details": {"price": price["id"], "product": price["product"]},
+        "type": "price_details",
+        "unit_amount_decimal": price["unit_amount_decimal"],
+    }
+
+
 @route("POST", "/v1/products", _PRODUCT + "id images shippable")
 def create_product(world: World, params: Params) -> Object:
     """By "Create a product"; with `id` the caller names it."""

@@ -5,6 +5,7 @@ Credit and debit: a customer's `balance` below 0 is credit, which the next invoi
 """
 
 from local.stripe_stand_in import discounts, payments
+from local.stripe_stand_in.catalog import pricing
 from local.stripe_stand_in.errors import invalid
 from local.stripe_stand_in.shapes import Object, listed, made
 from local.stripe_stand_in.world import World
@@ -28,11 +29,6 @@ def line(
         "subscription": subscription["id"],
         "subscription_item": item["id"],
     }
-    pricing = {
-        "price_details": {"price": price["id"], "product": price["product"]},
-        "type": "price_details",
-        "unit_amount_decimal": price["unit_amount_decimal"],
-    }
     quantity = item["quantity"] if pending is None else pending["quantity"]
     kind = "subscription_item_details"
     return made(
@@ -44,7 +40,7 @@ def line(
         metadata=dict(subscription["metadata"]),
         parent={"invoice_item_details": None, kind: details, "type": kind},
         period={"start": period[0], "end": period[1]},
-        pricing=pricing,
+        pricing=pricing(price),
         quantity=quantity,
         quantity_decimal=str(quantity),
         subscription=subscription["id"],
@@ -85,14 +81,7 @@ def build(
         customer=customer["id"],
         default_payment_method=None,
         discounts=[one["id"] for one in live],
-        parent={
-            "quote_details": None,
-            "subscription_details": {
-                "metadata": dict(subscription["metadata"]),
-                "subscription": subscription["id"],
-            },
-            "type": "subscription_details",
-        },
+        parent=_parent(subscription),
         period_start=min((row["period"]["start"] for row in lines), default=now),
         period_end=max((row["period"]["end"] for row in lines), default=now),
         subscription=subscription["id"],
@@ -109,6 +98,12 @@ def build(
     customer["currency"] = subscription["currency"]
     world.record("created", invoice)
     return invoice
+
+
+def _parent(subscription: Object) -> Object:
+    details = {"metadata": dict(subscription["metadata"]), "subscription": subscription["id"]}
+    kind = "subscription_details"
+    return {"quote_details": None, kind: details, "type": kind}
 
 
 def _tax(enabled: bool) -> Object:

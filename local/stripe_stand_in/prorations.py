@@ -7,7 +7,7 @@ billing mode) or of what the new price would cost (debits).
 from datetime import UTC, datetime
 
 from local.stripe_stand_in import discounts
-from local.stripe_stand_in.catalog import smallest
+from local.stripe_stand_in.catalog import pricing, smallest
 from local.stripe_stand_in.periods import share
 from local.stripe_stand_in.shapes import Object, shown
 from local.stripe_stand_in.world import World
@@ -57,6 +57,7 @@ def _pend(
     """An invoice item that waits for the next invoice of the subscription."""
     customer, price = subscription["customer"], item["price"]
     product = world.get("product", price["product"])
+    of = {"subscription": subscription["id"], "subscription_item": item["id"]}
     since = datetime.fromtimestamp(period[0], UTC).strftime("%d %b %Y")
     row = world.make(
         "invoiceitem",
@@ -67,19 +68,9 @@ def _pend(
         date=world.now(customer),
         description=f"{what} {product['name']} after {since}",
         discountable=False,
-        parent={
-            "subscription_details": {
-                "subscription": subscription["id"],
-                "subscription_item": item["id"],
-            },
-            "type": "subscription_details",
-        },
+        parent={"subscription_details": of, "type": "subscription_details"},
         period={"start": period[0], "end": period[1]},
-        pricing={
-            "price_details": {"price": price["id"], "product": product["id"]},
-            "type": "price_details",
-            "unit_amount_decimal": price["unit_amount_decimal"],
-        },
+        pricing=pricing(price),
         proration=True,
         quantity=item["quantity"],
         quantity_decimal=str(item["quantity"]),

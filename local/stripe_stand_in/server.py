@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from chalicelib.kernel.clock import Clock, SystemClock
 from local.google_wallet import Server
 from local.stripe_stand_in import (  # noqa: F401 (their routes)
-    checkout,
+    checkout_page,
     coupons,
     endings,
     invoice_lists,
