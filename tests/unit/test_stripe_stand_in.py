@@ -1,5 +1,6 @@
 """The stand-in of Stripe: what becomes of plans, subscriptions and their money, by the library."""
 
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -62,6 +63,16 @@ def test_metadata_is_merged_and_an_empty_value_removes_its_key(account: Account)
 
 
 # Begin
+
+
+def test_an_account_may_have_its_renewals_paid_at_once(clock: SetClock) -> None:
+    with StripeStandIn(clock=clock, settings=Settings(draft_seconds=0)) as stand_in:
+        account = Account(stand_in)
+        account.card()
+        subscription = account.subscribe(account.price(999, "week", 2))
+        account.advance(subscription["items"].data[0].current_period_end)
+        assert account.invoices()[1] == ("subscription_cycle", 999, "paid")
+        assert account.get(subscription)["items"].data[0].current_period_end == START + 28 * DAY
 
 
 def test_a_subscription_is_charged_at_once_and_renewed_an_hour_after_its_period(
@@ -246,6 +257,21 @@ def test_a_trial_can_be_made_longer(account: Account) -> None:
         "customer.subscription.trial_will_end"
     ]
     assert account.get(subscription)["items"].data[0].current_period_start == START + 20 * DAY
+
+
+def test_a_card_that_was_approved_when_it_was_set_up_pays_by_itself(account: Account) -> None:
+    intent = account.api.setup_intents.create({"customer": account.customer})
+    token = "pm_card_authenticationRequiredOnSetup"
+    asked = account.api.setup_intents.confirm(intent.id, {"payment_method": token})
+    assert asked.status == "requires_action"
+    urllib.request.urlopen(asked.next_action.redirect_to_url.url, b"action=approve").close()
+    done = account.api.setup_intents.retrieve(intent.id)
+    assert done.status == "succeeded"
+    subscription = account.subscribe(account.price(999), default_payment_method=done.payment_method)
+    assert subscription.status == "active"
+    account.api.payment_methods.detach(done.payment_method)
+    account.advance(subscription["items"].data[0].current_period_end + HOUR)
+    assert account.get(subscription).status == "past_due"
 
 
 # Dunning
@@ -615,6 +641,35 @@ def test_a_repeating_amount_off_ends_after_its_months(account: Account) -> None:
     account.subscribe(account.price(999), discounts=[{"coupon": coupon.id}])
     account.advance(START + 100 * DAY)
     assert [total for _, total, _ in account.invoices()] == [699, 699, 999, 999]
+
+
+def test_a_lasting_discount_is_in_the_prorations_too(account: Account) -> None:
+    account.card()
+    coupon = account.api.coupons.create({"percent_off": 50, "duration": "forever"}).id
+    subscription = account.subscribe(account.price(1000), discounts=[{"coupon": coupon}])
+    ends = subscription["items"].data[0].current_period_end
+    account.advance((START + ends) // 2)
+    account.change(subscription, account.price(2000), proration_behavior="always_invoice")
+    invoice = account.get(subscription, "latest_invoice").latest_invoice
+    assert [row.amount for row in invoice.lines] == [-250, 500]
+    account.advance(ends + HOUR)
+    assert account.invoices()[2] == ("subscription_cycle", 1000, "paid")
+
+
+def test_a_code_for_first_transactions_is_not_for_who_has_paid(account: Account) -> None:
+    coupon = account.api.coupons.create({"percent_off": 50, "duration": "once"}).id
+    code = account.api.promotion_codes.create(
+        {
+            "promotion": {"type": "coupon", "coupon": coupon},
+            "restrictions": {"first_time_transaction": True},
+        }
+    ).id
+    account.card()
+    price, discounts = account.price(1000), [{"promotion_code": code}]
+    account.subscribe(price, discounts=discounts)
+    again = refusal(lambda: account.subscribe(price, discounts=discounts))
+    assert again.http_status == 400
+    assert account.api.coupons.retrieve(coupon).times_redeemed == 1
 
 
 # Refunds and disputes

@@ -20,6 +20,7 @@ import stripe
 
 from chalicelib.kernel.clock import SECOND
 from local.stripe_stand_in import WEBHOOK_SECRET, After, Before, Delay, StripeStandIn
+from local.stripe_stand_in.pages import money
 from local.stripe_stand_in.periods import DAY
 from local.stripe_stand_in.shapes import FIXTURES
 from tests.fakes.shop import ROOT, SetClock
@@ -426,6 +427,21 @@ def test_an_open_invoice_is_paid_on_its_page_and_has_a_receipt(account: Account)
     charges = account.api.charges.list({"customer": account.customer}).data
     assert "Paid 9.99 EUR" in visit(charges[0].receipt_url)[1]
     assert [one.status for one in charges] == ["succeeded", "failed"]
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "text"),
+    [
+        (5, "eur", "0.05 EUR"),
+        (-1299, "usd", "-12.99 USD"),
+        (500, "jpy", "500 JPY"),
+        (1230, "kwd", "1.230 KWD"),
+    ],
+)
+def test_money_is_shown_with_the_decimals_of_its_currency(
+    amount: int, currency: str, text: str
+) -> None:
+    assert money(amount, currency) == text
 
 
 def test_the_page_of_the_bank_approves_a_payment(account: Account) -> None:
