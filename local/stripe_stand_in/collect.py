@@ -36,7 +36,7 @@ def collect(
 
     Only attempts of the schedule count ("attempt_count") and set the next one.
     """
-    subscription = world.get("subscription", invoice["subscription"])
+    subscription = world.get("subscription", invoice["_subscription"])
     method = method or default_method(world, subscription)
     if method and method["customer"] not in (None, invoice["customer"]):
         raise invalid("This payment method is attached to another customer.", "payment_method")
@@ -54,7 +54,7 @@ def collect(
 
 def settle(world: World, invoice: Object, result: str, scheduled: bool) -> str:
     """What an attempt makes of the invoice and of its subscription."""
-    subscription = world.get("subscription", invoice["subscription"])
+    subscription = world.get("subscription", invoice["_subscription"])
     if result == SUCCEEDED:
         invoices.mark_paid(world, invoice)
         after_paid(world, invoice)
@@ -94,7 +94,7 @@ def _give_up(world: World, subscription: Object) -> None:
 
 def after_paid(world: World, invoice: Object) -> None:
     """A subscription whose latest invoice is paid is active."""
-    subscription = world.get("subscription", invoice["subscription"])
+    subscription = world.get("subscription", invoice["_subscription"])
     waiting = ("incomplete", "past_due", "unpaid", "paused")
     with world.changing(subscription):
         if subscription["latest_invoice"] == invoice["id"] and subscription["status"] in waiting:
@@ -110,7 +110,7 @@ def end(world: World, subscription: Object, reason: str) -> None:
     subscription |= {"status": "canceled", "ended_at": now}
     subscription["canceled_at"] = subscription["canceled_at"] or now
     subscription["cancellation_details"]["reason"] = reason
-    for invoice in world.all("invoice", subscription=subscription["id"]):
+    for invoice in world.all("invoice", _subscription=subscription["id"]):
         if invoice["status"] in ("draft", "open"):
             with world.changing(invoice):
                 invoice |= {"auto_advance": False, "next_payment_attempt": None}
@@ -173,7 +173,7 @@ def finalize_and_collect(world: World, invoice: Object) -> None:
 def void_invoice(world: World, _: Params, invoice_id: str) -> Object:
     """By "Void an invoice"; the first of an incomplete subscription ends it."""
     invoice = world.get("invoice", invoice_id)
-    subscription = world.get("subscription", invoice["subscription"])
+    subscription = world.get("subscription", invoice["_subscription"])
     if invoice["status"] == "draft":
         raise invalid("You can only void open or uncollectible invoices.")
     invoices.void(world, invoice)

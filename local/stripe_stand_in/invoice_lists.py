@@ -12,8 +12,8 @@ from local.stripe_stand_in.world import World
 @route("GET", "/v1/invoices", PAGED + "customer subscription status collection_method")
 def list_invoices(world: World, params: Params) -> Object:
     """By "List all invoices"."""
-    names = ("customer", "subscription", "status")
-    equal = {name: params.text(name) for name in names if name in params}
+    fields = {"customer": "customer", "status": "status", "subscription": "_subscription"}
+    equal = {fields[name]: params.text(name) for name in fields if name in params}
     return page(params, "/v1/invoices", world.all("invoice", **equal))
 
 

@@ -84,7 +84,7 @@ def build(
         parent=_parent(subscription),
         period_start=min((row["period"]["start"] for row in lines), default=now),
         period_end=max((row["period"]["end"] for row in lines), default=now),
-        subscription=subscription["id"],
+        _subscription=subscription["id"],
         test_clock=customer["test_clock"],
         **{f"customer_{name}": customer[name] for name in ("address", "email", "name", "phone")},
     )

@@ -29,8 +29,8 @@ def search_subscriptions(world: World, params: Params) -> Object:
 
 @route("GET", "/v1/invoices/search", _SEARCH)
 def search_invoices(world: World, params: Params) -> Object:
-    """By "Search invoices": by `customer`, `status`, `subscription` and metadata."""
-    return _search(world, "invoice", params, ("customer", "status", "subscription"))
+    """By "Search invoices": by `customer`, `status` and metadata."""
+    return _search(world, "invoice", params, ("customer", "status"))
 
 
 def _search(world: World, kind: str, params: Params, fields: tuple[str, ...]) -> Object:

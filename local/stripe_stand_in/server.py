@@ -4,6 +4,7 @@ It mirrors API version 2026-10-28.endive, that of stripe 16.1.0.
 """
 
 import json
+import secrets
 import threading
 import time
 from collections.abc import Sequence
@@ -185,8 +186,9 @@ class StripeStandIn:
         sign = mark(call.method, call.path, call.form)
         kept = self._keys.stored(key, sign) if key else None
         if kept:
-            return *kept, {"Idempotent-Replayed": "true", "Original-Request": "req_stand_in"}
-        self.world.request = {"id": "req_stand_in", "idempotency_key": key}
+            return *kept, {"Idempotent-Replayed": "true"}
+        request_id = f"req_{secrets.token_hex(7)}"
+        self.world.request = {"id": request_id, "idempotency_key": key}
         try:
             status, body = self._work(call)
         finally:
@@ -194,7 +196,7 @@ class StripeStandIn:
             self.world.flush()
         if key and _executed(body):
             self._keys.store(key, sign, status, body)
-        return status, body, {}
+        return status, body, {"Request-Id": request_id}
 
     def _work(self, call: Call) -> tuple[int, Any]:
         try:
@@ -251,7 +253,7 @@ def _handler(stand_in: StripeStandIn) -> type[BaseHTTPRequestHandler]:
                 self.headers.get("idempotency-key"),
             )
             status, answered, headers = stand_in.respond(call)
-            headers |= {"content-type": "application/json", "request-id": "req_stand_in"}
+            headers |= {"content-type": "application/json"}
             self._send(status, json.dumps(answered).encode(), headers)
 
         def _show(self, reply: Reply) -> None:

@@ -86,6 +86,8 @@ def test_a_subscription_is_charged_at_once_and_renewed_an_hour_after_its_period(
         ("subscription_create", 999, "paid"),
         ("subscription_cycle", 999, "draft"),
     ]
+    draft = account.api.invoices.list({"subscription": subscription.id, "status": "draft"}).data[0]
+    assert draft.parent.subscription_details.subscription == subscription.id
     account.advance(ends + HOUR)
     assert account.invoices()[1] == ("subscription_cycle", 999, "paid")
     assert account.get(subscription).status == "active"
