@@ -35,7 +35,7 @@ from local.stripe_stand_in.lists import expanded
 from local.stripe_stand_in.pages import Reply, show
 from local.stripe_stand_in.routes import answer
 from local.stripe_stand_in.shapes import Object, shown
-from local.stripe_stand_in.webhooks import Delivery, Webhooks
+from local.stripe_stand_in.webhooks import Delivery, Webhooks, body_of, signature
 from local.stripe_stand_in.world import Settings, World
 
 SECRET_KEY = "sk_test_stand_in"
@@ -72,7 +72,7 @@ class StripeStandIn:
         enabled_events: Sequence[str] = ("*",),
     ) -> None:
         self.folder = folder
-        self.key = SECRET_KEY
+        self._webhook_secret = webhook_secret
         self.requests: list[tuple[str, str, int]] = []  # method, path, status of the answer
         self.world = World(clock or SystemClock(), settings or Settings())
         if folder is not None:
@@ -120,6 +120,11 @@ class StripeStandIn:
         """Everything that happened, oldest first."""
         with self._lock:
             return [shown(event) for event in self.world.all("event")]
+
+    def signed(self, event: Object) -> tuple[bytes, str]:
+        """An event as it would be posted now: the body and its `Stripe-Signature`."""
+        body = body_of(event)
+        return body, signature(body, self._webhook_secret, self.world.wall_clock())
 
     def books(self) -> dict[str, dict[str, Account]]:
         """What was charged, refunded and kept as credit, by customer and currency."""

@@ -249,6 +249,14 @@ def test_a_signature_has_the_time_on_the_wall_whatever_clock_was_moved(
     assert json.loads(body)["created"] == START + 40 * DAY
 
 
+def test_an_event_that_nobody_was_sent_can_be_had_signed() -> None:
+    with StripeStandIn() as stand_in:
+        client_of(stand_in).products.create({"name": "Plus"})
+        body, header = stand_in.signed(stand_in.events[0])
+        assert stand_in.webhooks.posted == []
+    assert stripe.Webhook.construct_event(body, header, WEBHOOK_SECRET).type == "product.created"
+
+
 def test_an_event_is_sent_again_until_it_is_taken(receiver: Receiver) -> None:
     receiver.statuses = [500, 503]
     with StripeStandIn(webhook_url=receiver.url) as stand_in:
