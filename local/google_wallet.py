@@ -102,7 +102,7 @@ class GoogleWalletStandIn:
         self.tokens: dict[str, int] = {}  # given out, and until which second
         self.requests: list[dict[str, Any]] = []  # method, path, query, body, status of the answer
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", port), _handler(self))
+        self._server = Server(("127.0.0.1", port), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._key = key or self._stored_key()
@@ -388,7 +388,7 @@ def _check_balances(resource: Resource) -> None:
             raise Refused(400, f"{place}.balance must have exactly one form.")
 
 
-class _Server(ThreadingHTTPServer):
+class Server(ThreadingHTTPServer):
     """Ends with all its connections: a client may keep one for long."""
 
     daemon_threads = False  # so that closing waits for them

@@ -1,5 +1,6 @@
 """The folder of looks, as the services see it."""
 
+from base64 import b64encode
 from html import escape
 from pathlib import Path
 
@@ -16,6 +17,7 @@ class FolderOfLooks:
 
     def __init__(self, folder: Path) -> None:
         self.looks = Looks(folder)
+        self._buttons = folder / "buttons"
 
     def problems(self, look: str, currencies: frozenset[str]) -> list[str]:
         return problems_of(self.looks.get(look), currencies)
@@ -25,6 +27,15 @@ class FolderOfLooks:
 
     def code(self, text: str, said: str) -> str:
         return qr_picture(text, escape(said))
+
+    def button(self, wallet: str, language: str) -> str | None:
+        """From `buttons/apple.de.svg`, else `buttons/apple.svg`."""
+        names = (f"{wallet}.{language}", f"{wallet}.{language.partition('-')[0]}", wallet)
+        found = (self._buttons / f"{name}.svg" for name in names)
+        file = next((one for one in found if one.is_file()), None)
+        if file is None:
+            return None
+        return f"data:image/svg+xml;base64,{b64encode(file.read_bytes()).decode()}"
 
     def stamps(self, look: str, goal: int, count: int, colors: Colors) -> bytes | None:
         masks = self.looks.get(look).stamps

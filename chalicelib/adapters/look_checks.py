@@ -72,6 +72,9 @@ def problems_of(look: Look, currencies: frozenset[str] = frozenset()) -> list[st
         return [str(fault)]
     except ValueError as error:
         return [f"a template is not JSON: {error}"]
+    wrong = list(_shapes(apple, *both))
+    if wrong:
+        return wrong  # nothing below could be read
     found = [*_images(files), *_top(apple), *_fields(apple), *_strings(files)]
     found += _names([apple, *both], currencies)
     found += _google(both[0])
@@ -80,6 +83,34 @@ def problems_of(look: Look, currencies: frozenset[str] = frozenset()) -> list[st
     except NotAPicture as error:
         found.append(f"stamps: a mask {error}")
     return found
+
+
+def _shapes(apple: Any, loyalty_class: Any, loyalty_object: Any) -> Iterator[str]:
+    """What is no object, or no list of objects, where it must be."""
+    named = {
+        "apple/pass.json": apple,
+        "google/class.json": loyalty_class,
+        "google/object.json": loyalty_object,
+    }
+    for name, template in named.items():
+        if not isinstance(template, dict):
+            yield f"{name} is not an object"
+            return
+    for style in STYLES:
+        fields = apple.get(style, {})
+        if not isinstance(fields, dict) or not all(map(_are_objects, fields.values())):
+            yield f"apple/pass.json: {style} has something else than lists of fields"
+    for name in ("loyaltyPoints", "textModulesData"):
+        if not _are_objects(loyalty_object.get(name, [])):
+            yield f"google/object.json: {name} is not a list of objects"
+            return
+    for points in loyalty_object.get("loyaltyPoints", []):
+        if "label" not in points or not isinstance(points.get("balance"), dict):
+            yield "google/object.json: loyaltyPoints has one without a label or a balance"
+
+
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, dict) for one in value)
 
 
 def _images(files: dict[str, bytes]) -> Iterator[str]:
@@ -159,10 +190,10 @@ def _field(at: str, field: dict[str, Any]) -> Iterator[str]:
     key = field.get("key")
     if not isinstance(key, str) or not key or "value" not in field:
         yield f"apple/pass.json: a field of {at} has no key or no value"
-    if key == "news" or str(key).startswith(("text_", "link_")):
+    if key in ("message", "news") or str(key).startswith(("text_", "link_")):
         yield f"apple/pass.json: the key {key} of {at} is taken for the texts of the program"
     message = field.get("changeMessage")
-    if message is not None and "%@" not in message:
+    if message is not None and "%@" not in str(message):
         yield f"apple/pass.json: changeMessage of {key} has no %@, so no phone would say anything"
     place = at.rpartition(".")[2]
     if "textAlignment" in field and place in ("primaryFields", "backFields"):

@@ -11,7 +11,7 @@ from chalicelib.api.endpoints import PUBLIC, Answer, Call, Resource, too_large
 from chalicelib.api.limits import limited
 from chalicelib.api.members import ChangeRequest
 from chalicelib.api.page_texts import languages_asked, texts_in
-from chalicelib.api.pages import HTML, PRIVATE, page, poster_page
+from chalicelib.api.pages import HTML, PRIVATE, page, poster_page, sorry
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.members.member import Consent, Profile
 from chalicelib.domain.program.join import JoinDocument
@@ -52,7 +52,9 @@ class _Visit:
 def show_form(call: Call, program_id: str) -> Answer | Refusal:
     """Show the form to join, in the visitor's language."""
     visit = _visit(call, program_id)
-    return visit if isinstance(visit, Refusal) else _form(call, visit)
+    if isinstance(visit, Refusal):
+        return sorry(call.header("accept-language"), visit)
+    return _form(call, visit)
 
 
 @resource.endpoint(
@@ -68,19 +70,19 @@ def send_form(call: Call, program_id: str) -> Answer | Refusal:
     """Join, and go on to the card."""
     visit = _visit(call, program_id)
     if isinstance(visit, Refusal):
-        return visit
+        return sorry(call.header("accept-language"), visit)
     if len(call.body) > _MOST_BYTES:
         return too_large(_MOST_BYTES)
     try:
         form = {name: values[0] for name, values in _fields(call.body).items()}
     except ValueError:
-        return _form(call, visit, wrong=True)
+        return _form(call, visit, {})
     profile = _profile(visit, form)
     if profile is None or form.get(_TRAP):
-        return _form(call, visit, wrong=True)
+        return _form(call, visit, form)
     key = joining.join(call.context, visit.here, profile, form.get("token", ""))
     if isinstance(key, Refusal):
-        return _form(call, visit, wrong=True)
+        return _form(call, visit, form)
     link = f"{call.base_url}/p/{passes.link_token(call.context, key)}"
     return Answer("", headers={"Location": link, **PRIVATE})
 
@@ -90,7 +92,7 @@ def show_poster(call: Call, program_id: str) -> Answer | Refusal:
     """Show a poster to print: a code that leads to the form."""
     visit = _visit(call, program_id)
     if isinstance(visit, Refusal):
-        return visit
+        return sorry(call.header("accept-language"), visit)
     address = f"{call.base_url}/join/{visit.here.program_id}"
     title = visit.texts["scan_to_join"]
     code = call.runtime.looks.code(address, title)
@@ -140,20 +142,23 @@ def _profile(visit: _Visit, form: dict[str, str]) -> Profile | None:
     )
 
 
-def _form(call: Call, visit: _Visit, wrong: bool = False) -> Answer:
+def _form(call: Call, visit: _Visit, wrong: dict[str, str] | None = None) -> Answer:
+    """The form; with what was filled in, where something of it is `wrong`."""
+    given = wrong or {}
     texts, name = visit.texts, escape(visit.program.name)
     title = texts["join"].format(program=visit.program.name)
     today = local_date(visit.here.now, visit.program.zone)
     parts = [f"<h1>{escape(title)}</h1>"]
-    if wrong:
+    if wrong is not None:
         parts.append(f'<p role="alert">{texts["again"]}</p>')
     parts.append('<form method="post">')
-    parts += [_input(one, texts) for one in visit.terms.ask]
+    parts += [_input(one, texts, given.get(one, "")) for one in visit.terms.ask]
     for at, one in enumerate(visit.terms.consents):
-        parts.append(_box(f"consent_{at}", visit.read(one.text)))
+        name_of_box = f"consent_{at}"
+        parts.append(_box(name_of_box, visit.read(one.text), name_of_box in given))
     if current_terms(visit.program.terms, today):
         said = texts["accept_terms"].format(program=name)
-        parts.append(_box("terms", said, needed=True))
+        parts.append(_box("terms", said, "terms" in given, needed=True))
     for versions, label in ((visit.program.terms, "terms"), (visit.program.privacy, "privacy")):
         url = link_of(versions, today)
         if url is not None:
@@ -164,19 +169,20 @@ def _form(call: Call, visit: _Visit, wrong: bool = False) -> Answer:
         f'<p class="away" aria-hidden="true"><label>Website <input name="{_TRAP}" tabindex="-1" '
         f'autocomplete="off"></label></p><button>{texts["get_card"]}</button></form>'
     )
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if wrong else HTTPStatus.OK
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if wrong is not None else HTTPStatus.OK
     return Answer(page(visit.language, title, "\n".join(parts)), status, PRIVATE)
 
 
-def _input(name: str, texts: dict[str, str]) -> str:
+def _input(name: str, texts: dict[str, str], value: str) -> str:
     kind = _TYPES.get(name, "text")
     complete = _COMPLETE.get(name, {"email": "email", "birthday": "bday"}.get(name, "off"))
     return (
         f"<label>{texts[name]} <small>({texts['optional']})</small>"
-        f'<input name="{name}" type="{kind}" autocomplete="{complete}" maxlength="254"></label>'
+        f'<input name="{name}" type="{kind}" autocomplete="{complete}" maxlength="254" '
+        f'value="{escape(value)}"></label>'
     )
 
 
-def _box(name: str, text: str, needed: bool = False) -> str:
-    required = " required" if needed else ""
-    return f'<label><input type="checkbox" name="{name}" value="yes"{required}> {text}</label>'
+def _box(name: str, text: str, ticked: bool, needed: bool = False) -> str:
+    how = (" required" if needed else "") + (" checked" if ticked else "")
+    return f'<label><input type="checkbox" name="{name}" value="yes"{how}> {text}</label>'

@@ -2,6 +2,8 @@
 
 _TEXTS: dict[str, dict[str, str]] = {
     "en": {
+        "gone": "This link opens nothing any more. Ask the shop for another one.",
+        "later": "Please try again in a minute.",
         "apple": "Add to Apple Wallet",
         "google": "Add to Google Wallet",
         "scan": "Scan this with your phone to put the card into it.",
@@ -21,6 +23,8 @@ _TEXTS: dict[str, dict[str, str]] = {
         "scan_to_join": "Scan and get your card",
     },
     "de": {
+        "gone": "Dieser Link öffnet nichts mehr. Im Geschäft gibt es einen neuen.",
+        "later": "Bitte in einer Minute noch einmal versuchen.",
         "apple": "Zu Apple Wallet hinzufügen",
         "google": "Zu Google Wallet hinzufügen",
         "scan": "Mit dem Handy scannen, dann ist die Karte darin.",
@@ -40,6 +44,8 @@ _TEXTS: dict[str, dict[str, str]] = {
         "scan_to_join": "Scannen und Karte holen",
     },
     "es": {
+        "gone": "Este enlace ya no abre nada. Pide otro en la tienda.",
+        "later": "Inténtalo de nuevo dentro de un minuto.",
         "apple": "Añadir a Apple Wallet",
         "google": "Añadir a Google Wallet",
         "scan": "Escanéalo con el móvil para guardar la tarjeta.",
@@ -59,6 +65,8 @@ _TEXTS: dict[str, dict[str, str]] = {
         "scan_to_join": "Escanea y consigue tu tarjeta",
     },
     "fr": {
+        "gone": "Ce lien n’ouvre plus rien. Demandez-en un autre au magasin.",
+        "later": "Veuillez réessayer dans une minute.",
         "apple": "Ajouter à Apple Wallet",
         "google": "Ajouter à Google Wallet",
         "scan": "Scannez avec votre téléphone pour y mettre la carte.",
@@ -78,6 +86,8 @@ _TEXTS: dict[str, dict[str, str]] = {
         "scan_to_join": "Scannez pour obtenir votre carte",
     },
     "it": {
+        "gone": "Questo link non apre più nulla. Chiedine un altro al negozio.",
+        "later": "Riprova tra un minuto.",
         "apple": "Aggiungi a Apple Wallet",
         "google": "Aggiungi a Google Wallet",
         "scan": "Scansiona con il telefono per salvare la carta.",
@@ -102,6 +112,12 @@ _TEXTS: dict[str, dict[str, str]] = {
 def texts_in(language: str) -> dict[str, str]:
     """The texts of a language; English ones where we do not speak it."""
     return _TEXTS.get(language.partition("-")[0], _TEXTS["en"])
+
+
+def language_asked(accept_language: str) -> str:
+    """The most wanted language that we speak, else English."""
+    asked = (one.partition("-")[0] for one in languages_asked(accept_language))
+    return next((one for one in asked if one in _TEXTS), "en")
 
 
 def languages_asked(accept_language: str) -> list[str]:

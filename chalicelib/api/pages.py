@@ -4,11 +4,15 @@ They need no script and nothing from elsewhere, and say so to the browser. Their
 secrets or lead to forms, so no search engine may keep them and no other site learns them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
+from http import HTTPStatus
 
-from chalicelib.api.page_texts import texts_in
+from chalicelib.api.endpoints import Answer
+from chalicelib.api.page_texts import language_asked, texts_in
+from chalicelib.api.problems import status_of
 from chalicelib.domain.cards.card import Card
+from chalicelib.domain.errors import Refusal
 
 HTML = "text/html; charset=utf-8"
 PRIVATE: Mapping[str, str] = {
@@ -22,6 +26,7 @@ PRIVATE: Mapping[str, str] = {
     ),
 }
 
+_RIGHT_TO_LEFT = ("ar", "fa", "he", "ur")
 _APPLE_DEVICES = ("iPhone", "iPad", "iPod")
 
 _STYLE = """
@@ -36,8 +41,12 @@ a:focus-visible, button:focus-visible, input:focus-visible { outline: 3px solid 
 label { display: block; margin-top: .8rem } label small { color: #595959 }
 input { font: inherit } input:not([type=checkbox]) { box-sizing: border-box; width: 100%;
   padding: .5rem; border: 1px solid #767676; border-radius: .4rem }
+a.official { display: block; margin-top: 1rem; text-align: center }
+a.official img { height: 3.2rem }
 .code { max-width: 13rem; margin: 1.5rem auto 0; text-align: center }
-.away { position: absolute; left: -99rem } [role=alert] { color: #a00000 }
+.away { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
+#said { position: sticky; top: 0; margin: 0; background: #fff } html { scroll-padding-top: 4rem }
+[role=alert] { color: #a00000 }
 @media print { @page { margin: 2cm } body { max-width: none; text-align: center }
   .code { max-width: 12cm } h1 { font-size: 3rem } }
 """
@@ -45,8 +54,10 @@ input { font: inherit } input:not([type=checkbox]) { box-sizing: border-box; wid
 
 def page(language: str, title: str, content: str) -> str:
     """A whole page; `content` is HTML, `title` is text."""
+    direction = "rtl" if language.partition("-")[0] in _RIGHT_TO_LEFT else "ltr"
     return (
-        f'<!doctype html>\n<html lang="{escape(language)}">\n<meta charset="utf-8">\n'
+        f'<!doctype html>\n<html lang="{escape(language)}" dir="{direction}">\n'
+        '<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="robots" content="noindex">\n'
         f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n"
@@ -55,21 +66,35 @@ def page(language: str, title: str, content: str) -> str:
 
 
 def card_page(
-    card: Card, picture: str, code: str, token: str, wallets: Sequence[str], device: str
+    card: Card,
+    picture: str,
+    code: str,
+    token: str,
+    wallets: Mapping[str, str | None],
+    device: str,
 ) -> str:
     """The card, and the way into the wallet of the phone in hand; elsewhere a code to scan.
 
-    `picture` and `code` are SVG, `device` is what the browser calls itself.
+    `picture` and `code` are SVG, `wallets` those there are, with the addresses of their official
+    buttons, `device` is what the browser calls itself.
     """
     texts = texts_in(card.language)
+    parts = [f'<h1 class="away">{escape(card.program_name)}</h1>', picture]
     if card.voided:
-        note = f'<p role="alert">{texts["void"]}</p>'
-        return page(card.language, card.program_name, f"{picture}\n{note}")
+        parts.append(f'<p role="alert">{texts["void"]}</p>')
+        return page(card.language, card.program_name, "\n".join(parts))
     offered = [one for one in wallets if one in _of_device(device)]
-    links = [f'<a class="wallet" href="{escape(token)}/{one}">{texts[one]}</a>' for one in offered]
+    links = [_button(f"{escape(token)}/{one}", texts[one], wallets[one]) for one in offered]
     if len(_of_device(device)) > 1 and wallets:
         links.append(f'<div class="code">{code}<p>{texts["scan"]}</p></div>')
-    return page(card.language, card.program_name, "\n".join([picture, *links]))
+    return page(card.language, card.program_name, "\n".join([*parts, *links]))
+
+
+def _button(address: str, text: str, artwork: str | None) -> str:
+    """A plain one where there is no official one."""
+    if artwork is None:
+        return f'<a class="wallet" href="{address}">{text}</a>'
+    return f'<a class="official" href="{address}"><img src="{artwork}" alt="{text}"></a>'
 
 
 def _of_device(device: str) -> tuple[str, ...]:
@@ -85,3 +110,15 @@ def poster_page(language: str, program: str, code: str) -> str:
     title = texts["join"].format(program=program)
     content = f'<h1>{escape(title)}</h1>\n<div class="code">{code}</div>\n'
     return page(language, title, content + f"<p>{texts['scan_to_join']}</p>")
+
+
+def sorry(accept_language: str, refusal: Refusal) -> Answer:
+    """A refusal for people: whether to try again, in their browser's language."""
+    status = status_of(refusal.code)
+    language = language_asked(accept_language)
+    said = texts_in(language)["gone" if status == HTTPStatus.NOT_FOUND else "later"]
+    return Answer(
+        page(language, said, f'<p role="alert">{said}</p>'),
+        status,
+        {**PRIVATE, "Content-Type": HTML},
+    )

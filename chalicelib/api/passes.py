@@ -8,17 +8,22 @@ from chalicelib.api.application import PKPASS
 from chalicelib.api.endpoints import PUBLIC, SHOP, SHOP_AND_MEMBER, Answer, Call, Resource
 from chalicelib.api.limits import limited
 from chalicelib.api.page_texts import texts_in
-from chalicelib.api.pages import HTML, PRIVATE, card_page
+from chalicelib.api.pages import HTML, PRIVATE, card_page, sorry
+from chalicelib.api.shapes import Identifier, MomentText
 from chalicelib.domain.cards.card import Card
-from chalicelib.domain.errors import Refusal
+from chalicelib.domain.cards.message import PassMessage, Reach
+from chalicelib.domain.errors import Refusal, Unavailable
 from chalicelib.domain.ports import ApplePassBuilder
-from chalicelib.kernel.clock import Instant, to_http_date
-from chalicelib.services import members, passes, wallets
+from chalicelib.domain.program.card import LongText
+from chalicelib.domain.texts import Text
+from chalicelib.kernel.clock import Instant, to_http_date, to_rfc3339
+from chalicelib.services import members, pass_messages, passes, wallets
 from chalicelib.services.passes import PassKey
 
 resource = Resource(__name__, "passes")
 
 NOT_CONFIGURED = Refusal("not_configured", "this wallet is not set up here")
+_LATER = Refusal("unavailable", "Google Wallet cannot be reached")
 _NO_PASS = Refusal("not_found", "there is no such pass")
 
 
@@ -66,12 +71,79 @@ def revoke_links(call: Call, member_id: str) -> PassesView | Refusal:
     return refusal or read_links(call, member_id)
 
 
+class MessageRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to say, in one language or in several. With `notify` the phone speaks of it."""
+
+    id: Identifier
+    header: Text
+    body: LongText
+    notify: bool = False
+
+
+class MessageView(msgspec.Struct, frozen=True):
+    """A message, and how far it reaches: `alert`, `silent`, or `none` where no such pass is there.
+
+    Google's phones speak of a pass three times a day at most; a message beyond is `silent`.
+    """
+
+    id: str
+    member_id: str
+    at: MomentText
+    header: Text
+    body: LongText
+    notify: bool
+    apple: Reach
+    google: Reach
+
+
+def message_view(one: PassMessage) -> MessageView:
+    """A message as callers see it."""
+    at = to_rfc3339(one.at)
+    return MessageView(
+        one.id, one.member_id, at, one.header, one.body, one.notify, one.apple, one.google
+    )
+
+
+@resource.endpoint(
+    "POST",
+    "/v1/members/{member_id}/passes/messages",
+    callers=SHOP,
+    body=MessageRequest,
+    answer=MessageView,
+    status=HTTPStatus.CREATED,
+    audited=True,
+)
+def send_message(call: Call, member_id: str) -> Answer | Refusal:
+    """Say something to one member through his pass.
+
+    It happens once for an `id`. The newest message stands on the back of an Apple pass, all of 30
+    days on one of Google; then they go by themselves. To say something to all members, publish a
+    version with other `news` in the part `card`.
+    """
+    asked: MessageRequest = call.body
+    draft = PassMessage(
+        call.here.program_id,
+        member_id,
+        asked.id,
+        asked.header,
+        asked.body,
+        asked.notify,
+        at=call.context.clock.now(),
+        apple="none",
+        google="none",
+    )
+    kept = pass_messages.say(call.context, call.here, member_id, draft)
+    if isinstance(kept, Refusal):
+        return kept
+    return Answer(message_view(kept.message), replayed=kept.replayed)
+
+
 @resource.endpoint("GET", "/p/{token}", callers=PUBLIC, answer_type=HTML)
 def show_page(call: Call, token: str) -> Answer | Refusal:
     """Show a member's card, and the wallets it can be put in."""
     found = _open(call, token)
     if isinstance(found, Refusal):
-        return found
+        return sorry(call.header("accept-language"), found)
     _, card = found
     looks = call.runtime.looks
     page = card_page(
@@ -79,7 +151,10 @@ def show_page(call: Call, token: str) -> Answer | Refusal:
         looks.picture(card),
         looks.code(f"{call.base_url}/p/{token}", texts_in(card.language)["scan"]),
         token,
-        call.runtime.wallet_names(card.program_id),
+        {
+            one: looks.button(one, card.language)
+            for one in call.runtime.wallet_names(card.program_id)
+        },
         call.header("user-agent"),
     )
     return Answer(page, headers=PRIVATE)
@@ -90,7 +165,7 @@ def fetch_apple(call: Call, token: str) -> Answer | Refusal:
     """Fetch the Apple pass that a link is for."""
     found = _open(call, token)
     if isinstance(found, Refusal):
-        return found
+        return sorry(call.header("accept-language"), found)
     builder = call.runtime.apple_passes(found[0].program_id)
     if builder is None:
         return NOT_CONFIGURED
@@ -104,11 +179,14 @@ def save_to_google(call: Call, token: str) -> Answer | Refusal:
     """Go to Google Wallet and save the pass that a link is for."""
     found = _open(call, token)
     if isinstance(found, Refusal):
-        return found
+        return sorry(call.header("accept-language"), found)
     google = call.runtime.google
     if google is None:
         return NOT_CONFIGURED
-    link = wallets.save_to_google(call.context, google, *found)
+    try:
+        link = wallets.save_to_google(call.context, google, *found)
+    except Unavailable:
+        return sorry(call.header("accept-language"), _LATER)
     return Answer("", headers={"Location": link, **PRIVATE})
 
 

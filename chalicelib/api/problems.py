@@ -54,6 +54,7 @@ _STATUSES: dict[str, HTTPStatus] = {
     "reservation_not_found": HTTPStatus.NOT_FOUND,
     "insufficient_balance": HTTPStatus.CONFLICT,
     "no_program": HTTPStatus.CONFLICT,
+    "no_pass": HTTPStatus.CONFLICT,
     "live_program": HTTPStatus.CONFLICT,
     "clock_goes_forward": HTTPStatus.CONFLICT,
     "key_revoked": HTTPStatus.CONFLICT,

@@ -72,10 +72,11 @@ class LanguageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PublicCurrency(msgspec.Struct, frozen=True):
-    """What members collect."""
+    """What members collect; `money` where its unit is a minor unit of the program's money."""
 
     label: str
     goal: int | None
+    money: bool
 
 
 class PublicReward(msgspec.Struct, frozen=True):
@@ -204,7 +205,9 @@ def read_current(call: Call) -> PublicProgramView | Refusal:
         program.name,
         program.money,
         {
-            one.name: PublicCurrency(text_in(one.label, language, program.language), one.goal)
+            one.name: PublicCurrency(
+                text_in(one.label, language, program.language), one.goal, one.money
+            )
             for one in program.currencies
         },
         [

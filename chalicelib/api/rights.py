@@ -10,6 +10,7 @@ import msgspec
 from chalicelib.api.audit import AuditView, audit_view
 from chalicelib.api.endpoints import SHOP, SHOP_AND_MEMBER, Answer, Call, Resource, Told
 from chalicelib.api.paging import cursor_to, place_of
+from chalicelib.api.passes import MessageView, message_view
 from chalicelib.api.shapes import Cursor, MomentText
 from chalicelib.api.views import (
     ConsentView,
@@ -74,6 +75,7 @@ class ExportView(msgspec.Struct, frozen=True):
     consents: list[ConsentView]
     passes: list[PassView]
     devices: list[DeviceView]
+    messages: list[MessageView]
     vouchers: list[VoucherView]
     operations: list[AuditView]
     orders: list[ExportedOrderView]
@@ -125,6 +127,7 @@ def export(call: Call, member_id: str) -> ExportView | Refusal:
             DeviceView(one.device_id, one.push_token, to_rfc3339(one.registered_at))
             for one in held.devices
         ],
+        messages=[message_view(one) for one in held.messages],
         vouchers=[voucher_view(one, call.here.now) for one in held.vouchers],
         operations=[audit_view(row) for row in held.operations if _is_shop(call)],
         orders=[_order_view(record) for record in pages.orders],

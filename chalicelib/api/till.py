@@ -21,6 +21,7 @@ _HEADERS = {
 
 _PAGE = """
 <h1>Till</h1>
+<p id="said" role="status"></p>
 <form id="sign-in"><label>Staff key
 <input id="key" type="password" autocomplete="off" required></label><button>Sign in</button></form>
 <section id="work" hidden>
@@ -38,14 +39,13 @@ _PAGE = """
 </section>
 <button id="sign-out">Sign out</button>
 </section>
-<p id="said" role="status"></p>
 <script src="till/app.js"></script>
 """
 
 _SCRIPT = """"use strict";
 const at = (id) => document.getElementById(id);
 const api = new URL("v1/", new URL("./", location.href));
-let program, member, undo, unanswered;
+let program, member, undo, unanswered, busy = false;
 
 async function call(method, path, body, headers = {}) {
   const answer = await fetch(new URL(path, api), {
@@ -60,16 +60,34 @@ async function call(method, path, body, headers = {}) {
   return content;
 }
 
+const places = () => new Intl.NumberFormat("en", { style: "currency", currency: program.money })
+  .resolvedOptions().maximumFractionDigits;
+
+function shown(name, amount) {
+  const { label = name, money } = program.currencies[name] || {};
+  const text = money
+    ? new Intl.NumberFormat(undefined, { style: "currency", currency: program.money })
+      .format(amount / 10 ** places())
+    : amount.toLocaleString();
+  return { label, text };
+}
+
 const say = (text) => { at("said").textContent = text; };
 const id = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
+// One thing at a time: two quick taps are one.
 async function safely(work) {
+  if (busy) return;
+  busy = true;
   try { await work(); } catch (error) {
     say(error.answered ? error.message : "No answer. Nothing is lost: try again.");
+  } finally {
+    busy = false;
   }
 }
 
 async function act(request) {
+  say("");
   unanswered = request;
   at("again").hidden = false;
   const done = await call(...request.call).catch((error) => {
@@ -80,8 +98,10 @@ async function act(request) {
   at("again").hidden = true;
   undo = request.undo && request.undo(done);
   at("undo").disabled = !undo;
-  const moved = (done.effects || []).map(
-    (one) => `${one.amount > 0 ? "+" : ""}${one.amount} ${one.currency}`);
+  const moved = (done.effects || []).map((one) => {
+    const { label, text } = shown(one.currency, one.amount);
+    return `${one.amount > 0 ? "+" : ""}${text} ${label}`;
+  });
   await show();
   say(`${request.said}: ${moved.join(", ") || "nothing earned"}`);
 }
@@ -115,9 +135,9 @@ async function show() {
     call("GET", `members/${member}/account`), call("GET", `members/${member}/rewards`)]);
   at("name").textContent = [who.given_name, who.family_name].filter(Boolean).join(" ") || who.id;
   at("balances").textContent = Object.entries(account.balances).map(([name, held]) => {
-    const known = program.currencies[name] || { label: name };
-    const amount = held.available - held.debt;
-    return `${known.label}: ${amount}${known.goal ? ` / ${known.goal}` : ""}`;
+    const { label, text } = shown(name, held.available - held.debt);
+    const { goal } = program.currencies[name] || {};
+    return `${label}: ${text}${goal ? ` / ${goal}` : ""}`;
   }).join(", ");
   at("rewards").replaceChildren(...rewards.rewards.filter((one) => one.available)
     .map((one) => button(`Redeem: ${one.name}`, () => redeem(one))));
@@ -133,13 +153,14 @@ async function start() {
   say("");
 }
 
-const open = (code) => safely(async () => {
+async function open(code) {
   undo = undefined;
   at("undo").disabled = true;
+  at("member").hidden = true; // whoever was there before
   member = (await call("GET", `members/${encodeURIComponent(code.trim())}`)).id;
   await show();
   say("");
-});
+}
 
 async function scan() {
   const camera = at("camera");
@@ -175,15 +196,13 @@ on("sign-out", "click", () => { sessionStorage.removeItem("key"); location.reloa
 on("find", "submit", () => open(at("code").value));
 on("scan", "click", scan);
 on("amount", "submit", async () => {
-  const places = new Intl.NumberFormat("en", { style: "currency", currency: program.money })
-    .resolvedOptions().maximumFractionDigits;
   const typed = at("sum").value.trim().replace(",", ".");
-  if (!/^\\d{1,9}(\\.\\d+)?$/.test(typed) || (typed.split(".")[1] || "").length > places) {
+  if (!/^\\d{1,9}(\\.\\d+)?$/.test(typed) || (typed.split(".")[1] || "").length > places()) {
     say("That is no amount.");
     return;
   }
   const [whole, part = ""] = typed.split(".");
-  await sell("Purchase", Number(whole + part.padEnd(places, "0")), {});
+  await sell("Purchase", Number(whole + part.padEnd(places(), "0")), {});
   at("sum").value = "";
 });
 on("undo", "click", () => undo && act(undo));

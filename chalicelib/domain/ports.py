@@ -9,6 +9,7 @@ from typing import Protocol
 from chalicelib.domain.access.audit import AuditRow
 from chalicelib.domain.access.keys import ApiKey
 from chalicelib.domain.cards.card import Card, Colors, IssuedPass
+from chalicelib.domain.cards.message import PassMessage, Said
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.commands import RefundOrder
@@ -74,6 +75,9 @@ class LookBook(Protocol):
     def code(self, text: str, said: str) -> str:
         """A QR code as SVG; `said` is for those who cannot see it."""
 
+    def button(self, wallet: str, language: str) -> str | None:
+        """The wallet's official button as a `data:` address; None until the operator adds it."""
+
     def stamps(self, look: str, goal: int, count: int, colors: Colors) -> bytes | None:
         """A wide PNG of stamps; None where the look draws none."""
 
@@ -114,6 +118,12 @@ class GoogleWallet(Protocol):
 
         With `notify` the phone says what changed. Raises `Unavailable` where Google throttles or
         cannot be reached.
+        """
+
+    def say(self, card: Card, said: Said) -> None:
+        """Adds a message to the member's object, unless one of this id is there already.
+
+        Raises as `put` does.
         """
 
     def save_link(self, card: Card) -> str:
@@ -231,6 +241,17 @@ class Passes(Protocol):
 
     def forget(self, program_id: str, member_id: str, at: Instant) -> None:
         """Removes the issued pass and every registration of it."""
+
+    def add_message(self, message: PassMessage) -> bool:
+        """Keeps a message until nobody shows it; False where there is one of its id."""
+
+    def messages(self, program_id: str, member_id: str) -> list[PassMessage]:
+        """All of a member, in any order; some that nobody shows any more perhaps."""
+
+    def change_message(self, was: PassMessage, now: PassMessage) -> bool:
+        """Writes a message over just that other one; False where it is not there."""
+
+    def forget_messages(self, program_id: str, member_id: str) -> None: ...
 
     def events(
         self, program_id: str, limit: int, after: str = "", before: str | None = None

@@ -11,6 +11,8 @@ from typing import Any
 
 from chalicelib import wiring
 from chalicelib.domain.ports import Queue
+from chalicelib.services.pass_messages import to_deliver
+from chalicelib.services.passes import PassKey
 from chalicelib.services.refreshes import SETTLE_SECONDS, first_pages
 from chalicelib.services.sweeps import message
 
@@ -26,9 +28,11 @@ def on_ledger(event: dict[str, Any]) -> None:
 def on_records(event: dict[str, Any]) -> None:
     """Members' profiles: the name on the card may have changed, and the birthday.
 
-    A new version of a program may change every card of it.
+    A new version of a program may change every card of it. A message to a member changes his card,
+    and goes to Google by itself, so that neither waits for the other.
     """
     queues = wiring.queues()
+    queues.wallet.send([one for found in map(_of_message, event["Records"]) for one in found])
     versions = [one for one in map(_of_version, event["Records"]) if one is not None]
     for version in versions:
         queues.wallet.send(first_pages(*version), SETTLE_SECONDS)
@@ -75,3 +79,16 @@ def _of_version(record: dict[str, Any]) -> tuple[str, int] | None:
     if image is None or image["kind"]["S"] != "version":
         return None
     return image["pk"]["S"].partition("#")[2], int(image["sk"]["S"].partition("#")[2])
+
+
+def _of_message(record: dict[str, Any]) -> list[str]:
+    """What the wallet queue is told of a message that was just kept."""
+    image = record["dynamodb"].get("NewImage")
+    if image is None or image["kind"]["S"] != "pass_message" or record["eventName"] != "INSERT":
+        return []
+    program_id, _, member_id = image["pk"]["S"].split("#")
+    _, _, message_id = image["sk"]["S"].partition("#")
+    return [
+        message(program_id, member_id),
+        to_deliver(PassKey(program_id, member_id), message_id),
+    ]

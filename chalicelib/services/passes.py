@@ -10,18 +10,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.cards.card import Card, IssuedPass, card_of
+from chalicelib.domain.cards.message import Reach, Said, newest, said_in
 from chalicelib.domain.errors import Contended, Refusal
 from chalicelib.domain.ledger.entries import Snapshot
 from chalicelib.domain.members.member import Member, Profile
 from chalicelib.domain.ports import Registration, WalletEvent
-from chalicelib.kernel.clock import MINUTE, SECOND, Instant
+from chalicelib.kernel.clock import DAY, MINUTE, SECOND, Instant
 from chalicelib.kernel.keys import mark
 from chalicelib.services.accounts import account
 from chalicelib.services.context import Context, enter
 from chalicelib.services.members import NO_PROGRAM, NOT_FOUND
 
 TRIES = 10
+ALERTS_A_DAY = 3  # of one pass: developers.google.com/wallet, "Trigger push notifications"
+MOST_DEVICES = 100  # of one pass: whoever has it could register devices without end
 OVERLAP = 10 * MINUTE  # a tag also repeats what changed shortly before it: clocks differ
+
+TOO_MANY_DEVICES = Refusal("too_many_requests", f"a pass is on at most {MOST_DEVICES} devices")
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,30 @@ def heard_of_google(context: Context, key: PassKey, saved: bool, message_time: i
     return _change(context, key, hear, event)
 
 
+def alerts_lately(issued: IssuedPass, now: Instant) -> tuple[Instant, ...]:
+    """When the phone spoke of this pass in the last 24 hours, as far as we asked it to."""
+    return tuple(one for one in issued.google_notified if one > now - DAY)
+
+
+def take_alert(context: Context, key: PassKey, wanted: bool) -> Reach:
+    """How far a message reaches in Google Wallet; an alert counts from now on.
+
+    Raises `Contended`.
+    """
+    now = context.clock.now()
+
+    def take(was: IssuedPass) -> IssuedPass:
+        lately = alerts_lately(was, now)
+        if not was.google_saved or len(lately) >= ALERTS_A_DAY:
+            return was
+        return replace(was, google_notified=(*lately, now))
+
+    issued = context.store.passes.issued(key.program_id, key.member_id)
+    if issued is None or not issued.google:
+        return "none"
+    return "alert" if wanted and _change(context, key, take) else "silent"
+
+
 def _change(
     context: Context,
     key: PassKey,
@@ -158,8 +187,16 @@ def read_card(context: Context, key: PassKey) -> Card | Refusal:
     if program is None:
         return NO_PROGRAM
     card = card_of(program, member, head.snapshot, here.now)
-    # Who was merged into another has the other's card from now on.
-    return card if head.key.member_id == key.member_id else replace(card, voided=True)
+    if head.key.member_id != key.member_id:
+        return replace(card, voided=True)  # the other's card goes on
+    return replace(card, message=_said(context, key, card.language, program.language))
+
+
+def _said(context: Context, key: PassKey, language: str, otherwise: str) -> Said | None:
+    """What was said to the member last."""
+    messages = context.store.passes.messages(key.program_id, key.member_id)
+    message = newest(messages, context.clock.now())
+    return said_in(message, language, otherwise) if message is not None else None
 
 
 def empty_card(context: Context, key: PassKey) -> Card | None:
@@ -175,7 +212,8 @@ def empty_card(context: Context, key: PassKey) -> Card | None:
 def issue(context: Context, key: PassKey, card: Card, *, google: bool = False) -> IssuedPass:
     """The revision that shows `card`: the one there is, or the next.
 
-    `google` says that the member asked for it in Google Wallet, once for ever.
+    `google` says that the member asks for it in Google Wallet, which is given it apart from the
+    changes that follow: whatever comes next is sent there.
     """
     passes = context.store.passes
     for attempt in range(TRIES):
@@ -202,14 +240,16 @@ def _next(was: IssuedPass, card: Card, now: Instant, google: bool) -> IssuedPass
             digest=card.digest,
             modified_at=max(now, was.modified_at + SECOND),
             google=was.google or google,
+            google_digest=b"" if google else was.google_digest,
         )
-    if google and not was.google:
+    if google and (not was.google or was.google_digest):
         told = was.pushed_revision == was.revision
         return replace(
             was,
             revision=was.revision + 1,
             pushed_revision=was.pushed_revision + told,
             google=True,
+            google_digest=b"",
         )
     return was
 
@@ -220,6 +260,9 @@ def register(
     """A phone wants to hear of changes. True where it did not before; nothing of the erased."""
     if context.store.members.get(key.program_id, key.member_id) is None:
         return NOT_FOUND
+    known = context.store.passes.registrations_of_member(key.program_id, key.member_id)
+    if len(known) >= MOST_DEVICES and device_id not in [one.device_id for one in known]:
+        return TOO_MANY_DEVICES
     registration = Registration(
         device_id, type_id, key.program_id, key.member_id, token, context.clock.now()
     )

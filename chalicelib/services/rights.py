@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from chalicelib.domain.access.audit import AuditRow
 from chalicelib.domain.cards.card import IssuedPass
+from chalicelib.domain.cards.message import PassMessage
 from chalicelib.domain.errors import Contended, Corrupt, Refusal
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.commands import ChangeStanding, Void
@@ -40,6 +41,7 @@ class Held:
     consents: list[Consent]
     passes: list[IssuedPass]
     devices: list[Registration]
+    messages: list[PassMessage]
     operations: list[AuditRow]
     vouchers: list[Voucher]
 
@@ -73,6 +75,7 @@ def export(context: Context, here: Here, member_id: str) -> Held | Refusal:
         consents=[said for one in ids for said in store.members.consents(program_id, one)],
         passes=[one for one in issued if one is not None],
         devices=[phone for one in ids for phone in phones(program_id, one)],
+        messages=[said for one in ids for said in store.passes.messages(program_id, one)],
         operations=[row for one in ids for row in store.audit.of_member(program_id, one)],
         vouchers=[voucher for one in ids for voucher in _vouchers(context, program_id, one)],
     )
@@ -196,6 +199,7 @@ def _forget(context: Context, key: LogKey) -> None:
             break
     store.notes.forget(key)
     store.audit.forget(key.program_id, key.member_id)
+    store.passes.forget_messages(key.program_id, key.member_id)
     now = context.clock.now()
     issued = store.passes.issued(key.program_id, key.member_id)
     for one in store.passes.registrations_of_member(key.program_id, key.member_id):

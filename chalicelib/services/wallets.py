@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.cards.card import Card, IssuedPass
-from chalicelib.domain.errors import PushRefused, Refusal, Unavailable
+from chalicelib.domain.errors import Contended, PushRefused, Refusal, Unavailable
 from chalicelib.domain.ledger.entries import LogKey, Standing
 from chalicelib.domain.ports import (
     ApplePushService,
@@ -20,14 +20,21 @@ from chalicelib.domain.ports import (
     WalletEvent,
     WalletTotals,
 )
-from chalicelib.kernel.clock import DAY, MINUTE
+from chalicelib.kernel.clock import MINUTE
 from chalicelib.services.appending import strong_head
 from chalicelib.services.context import Context
-from chalicelib.services.passes import PassKey, empty_card, issue, read_card
+from chalicelib.services.passes import (
+    ALERTS_A_DAY,
+    TRIES,
+    PassKey,
+    alerts_lately,
+    empty_card,
+    issue,
+    read_card,
+)
 
 PAGE = 500  # events read at a time
 SETTLED = 10 * MINUTE
-NOTIFICATIONS_A_DAY = 3  # of one pass: developers.google.com/wallet, "Trigger push notifications"
 
 
 @dataclass(frozen=True)
@@ -116,15 +123,42 @@ def _prepared(context: Context, wallets: Wallets, key: PassKey) -> _Waiting | No
 
 
 def _tell_google(context: Context, google: GoogleWallet, issued: IssuedPass, card: Card) -> None:
-    """Patches the object; the phone speaks of it while Google's allowance for the day lasts."""
+    """Patches the object; the phone speaks of it while Google's allowance for the day lasts.
+
+    Google is not told twice of the same card: neither while Apple alone must be told again, nor of
+    a message to the member, which goes by itself. A card that changed while it went out may have
+    overtaken a newer one: the newest is sent after it.
+    """
+    key = PassKey(issued.program_id, issued.member_id)
     now = context.clock.now()
-    lately = tuple(one for one in issued.google_notified if one > now - DAY)
-    notify = issued.google_saved and not card.voided and len(lately) < NOTIFICATIONS_A_DAY
-    google.put(card, notify=notify)
-    if notify:
-        context.store.passes.put_issued(
-            replace(issued, google_notified=(*lately, now)), replaces=issued.revision
-        )
+    lately = alerts_lately(issued, now)
+    notify = issued.google_saved and not card.voided and len(lately) < ALERTS_A_DAY
+    if issued.google_digest == _google_digest(card):
+        return None
+    for attempt in range(TRIES):
+        google.put(card, notify=notify and attempt == 0)
+        spoken = (*alerts_lately(issued, now), *([now] if notify else []))
+        told = replace(issued, google_digest=_google_digest(card), google_notified=spoken)
+        if context.store.passes.put_issued(told, replaces=issued.revision):
+            return None
+        newer = read_card(context, key)
+        if isinstance(newer, Refusal):
+            return empty_if_erased(context, google, key)
+        issued, card = issue(context, key, newer), newer
+        context.pause.before(attempt)
+    raise Contended("the pass was changed again and again")
+
+
+def _google_digest(card: Card) -> bytes:
+    return replace(card, message=None).digest
+
+
+def empty_if_erased(context: Context, google: GoogleWallet, key: PassKey) -> None:
+    """Takes out again what was sent while its member was erased."""
+    head = strong_head(context, LogKey(key.program_id, key.member_id))
+    nobody = empty_card(context, key)
+    if nobody is not None and head is not None and head.snapshot.standing == Standing.ERASED:
+        google.put(nobody)
 
 
 def counted(context: Context, program_id: str) -> WalletTotals:

@@ -5,6 +5,7 @@ from typing import Any
 
 from chalicelib.domain.access.keys import ApiKey, KeyKind, Secret
 from chalicelib.domain.cards.card import IssuedPass
+from chalicelib.domain.cards.message import PassMessage
 from chalicelib.domain.ledger.entries import (
     FIRST_PREV,
     SCHEMA,
@@ -73,6 +74,11 @@ def key(key_id: str = "key_1", secret: str = "a" * 64, **changes: Any) -> ApiKey
 
 def issued(revision: int = 1, **changes: Any) -> IssuedPass:
     return replace(IssuedPass("prg_1", "mem_1", revision, b"d" * 16, NOW), **changes)
+
+
+def pass_message(**changes: Any) -> PassMessage:
+    made = PassMessage("prg_1", "mem_1", "m1", "Hi", "Cake", True, NOW, "alert", "silent")
+    return replace(made, **changes)
 
 
 def registration(device_id: str = "phone", **changes: Any) -> Registration:

@@ -187,6 +187,25 @@ def test_phones_are_found_by_member_and_by_device(store: Store) -> None:
     assert store.passes.registrations_of_member("prg_1", "mem_1") == [watch]
 
 
+def test_messages_to_a_member_are_kept_once_changed_and_forgotten(store: Store) -> None:
+    first = samples.pass_message()
+    assert store.passes.add_message(first)
+    assert not store.passes.add_message(replace(first, body="other"))
+    second = samples.pass_message(id="m2", header={"en": "Two", "de": "Zwei"})
+    assert store.passes.add_message(second)
+    assert store.passes.add_message(samples.pass_message(member_id="mem_2"))
+    found = store.passes.messages("prg_1", "mem_1")
+    assert sorted(found, key=lambda one: one.id) == [first, second]
+    tried = replace(first, tried_at=NOW)
+    assert store.passes.change_message(first, tried)
+    assert not store.passes.change_message(first, replace(first, sent=True))
+    assert store.passes.change_message(tried, replace(tried, sent=True))
+    store.passes.forget_messages("prg_1", "mem_1")
+    assert store.passes.messages("prg_1", "mem_1") == []
+    assert not store.passes.change_message(second, tried)
+    assert len(store.passes.messages("prg_1", "mem_2")) == 1
+
+
 def test_notes_lie_beside_their_entries(store: Store) -> None:
     store.notes.put(LOG, "shop:1#refund:1", "cold")
     assert store.notes.of(LOG, "shop:1#refund:1") == "cold"

@@ -85,12 +85,16 @@ def test_the_till_sells_redeems_and_undoes(shop: Shop, browser: Browser, tmp_pat
     browser.type("#code", ada)
     browser.click("#find button")
     browser.see("#name", "Ada")
-    for count in range(1, 9):
+    browser.run("const sell = document.querySelector('#sell button'); sell.click(); sell.click()")
+    browser.see("#said", "+1")  # two quick taps are one coffee
+    for count in range(2, 9):
         browser.click("#sell button")
         browser.see("#balances", f"{count} / 8")
+        browser.see("#said", "+1")
     browser.see("#rewards", "A free drink")
     browser.click("#rewards button")
     browser.see("#balances", "0 / 8")
+    browser.see("#said", "A free drink")
     browser.click("#undo")
     browser.see("#balances", "8 / 8")
     browser.type("#sum", "4,505")
@@ -105,6 +109,30 @@ def test_the_till_sells_redeems_and_undoes(shop: Shop, browser: Browser, tmp_pat
     rows = shop.call("GET", "/v1/audit_log").json["data"]
     assert sum(one["key_name"] == "Grace" for one in rows) == 12
     assert browser.run("return document.cookie") == ""
+
+
+def test_the_till_writes_money_as_money_and_says_it_in_sight(shop: Shop, browser: Browser) -> None:
+    assert shop.publish("cashback").status == 201
+    ada = shop.enrol(given_name="Ada")
+    adjusted = {"currency": "credit", "amount": 123456, "reason": "welcome"}
+    headers = {"idempotency-key": "a"}
+    path = f"/v1/members/{ada}/adjustments"
+    assert shop.call("POST", path, adjusted, headers=headers).status == 201
+    made = shop.call("POST", "/v1/keys", {"kind": "staff", "name": "Grace"})
+    browser.open(f"{shop.runtime.base_url}/till")
+    browser.run("sessionStorage.clear()")
+    browser.open(f"{shop.runtime.base_url}/till")
+    browser.type("#key", made.json["secret"])
+    browser.click("#sign-in button")
+    browser.until(lambda: not browser.run("return document.querySelector('#work').hidden"), "no")
+    browser.type("#code", ada)
+    browser.click("#find button")
+    browser.see("#balances", "1,234.56")
+    browser.type("#sum", "20")
+    browser.click("#amount button")
+    browser.see("#said", "+\u20ac1.00 Credit")
+    browser.run("scrollTo(0, document.body.scrollHeight)")
+    assert browser.run("return document.querySelector('#said').getBoundingClientRect().top") >= 0
 
 
 def test_who_joins_sees_his_card(shop: Shop, browser: Browser, tmp_path: Path) -> None:

@@ -93,6 +93,26 @@ def test_an_order_becomes_stamps_and_the_card_in_the_phone_changes(
     until(google_shows_it, "Google's object")
 
 
+def test_google_hears_of_a_saved_pass_and_is_sent_a_message(
+    deployment: Deployment, shop: Client
+) -> None:
+    member_id = shop.do("POST", "/v1/members", {"given_name": "Grace"})["id"]
+    links = shop.do("GET", f"/v1/members/{member_id}/passes")
+    assert shop.call("GET", links["google"]).status == 302
+    (file,) = (deployment.google_folder / "loyaltyObject").glob(f"*.{member_id}.json")
+    account = json.loads((deployment.google_folder / "service_account.json").read_text())
+    google = Client(account["token_uri"].removesuffix("/token"))
+    saved = google.do("POST", "/_local/save", {"objectId": file.stem})
+    assert saved == {"answered": 200}
+    assert shop.do("GET", "/v1/wallets")["google"]["active"] == 1
+    message = {"id": "hello", "header": "For you", "body": "A cake waits here.", "notify": True}
+    sent = shop.do("POST", f"/v1/members/{member_id}/passes/messages", message)
+    assert (sent["apple"], sent["google"]) == ("none", "alert")
+    until(lambda: "A cake waits here." in file.read_text(), "the message at Google")
+    assert google.do("POST", "/_local/delete", {"objectId": file.stem}) == {"answered": 200}
+    assert shop.do("GET", "/v1/wallets")["google"]["active"] == 0
+
+
 def test_a_store_sends_a_signed_order_through_the_gateway(demo: Demo, shop: Client) -> None:
     from datetime import UTC, datetime
 

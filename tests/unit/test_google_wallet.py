@@ -19,10 +19,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from chalicelib.adapters.google.wallet import SAVE_URL, GoogleLoyalty
+from chalicelib.adapters.google.wallet import SAVE_URL, Addresses, GoogleLoyalty
 from chalicelib.adapters.http import Http
 from chalicelib.adapters.looks import Looks
-from chalicelib.domain.cards.card import Card, CardBalance
+from chalicelib.domain.cards.card import BackText, Card, CardBalance, Colors, Place, Print
+from chalicelib.domain.cards.message import Said
 from chalicelib.domain.errors import Fault, Unavailable
 from chalicelib.kernel.clock import MINUTE, SECOND, SystemClock
 from local.discovery import Discovery
@@ -203,7 +204,114 @@ def test_the_class_knows_nothing_of_the_member(make: Make, stand_in: GoogleWalle
     assert "mem_1" not in text and "Löwe" not in text
 
 
+def test_what_the_shop_prints_stands_in_class_and_object(
+    make: Make, stand_in: GoogleWalletStandIn
+) -> None:
+    addresses = Addresses("https://shop.test/stamps", "https://shop.test/google/callbacks")
+    printed = Print(
+        colors=Colors("#112233", "#ffffff", "#cccccc"),
+        tier="gold",
+        barcodes=("aztec", "qr"),
+        texts=(
+            BackText("how", "How", "Buy"),
+            BackText("web", "Web", "https://a.test", "https://a.test"),
+        ),
+        places=(Place(52.5, 13.4),),
+        news="Cake",
+        expires_at="2027-01-01T00:00:00Z",
+    )
+    google = make(addresses=addresses, redemption_issuers=["123"])
+    shown = replace(CARD, balances=(POINTS, STAMPS), tier="Gold", printed=printed)
+    google.put(shown)
+    shared = stand_in.stored("loyaltyClass", f"{CLASS_ID}.gold.en") or {}
+    assert shared["hexBackgroundColor"] == "#112233" and shared["rewardsTier"] == "Gold"
+    assert shared["callbackOptions"] == {"url": "https://shop.test/google/callbacks"}
+    assert (shared["enableSmartTap"], shared["redemptionIssuers"]) == (True, ["123"])
+    mine = stand_in.stored("loyaltyObject", OBJECT_ID) or {}
+    assert mine["heroImage"]["sourceUri"]["uri"] == (
+        "https://shop.test/stamps/classic/8/7/112233-ffffff.png"
+    )
+    assert mine["smartTapRedemptionValue"] == "mem_1" and mine["barcode"]["type"] == "AZTEC"
+    assert [one["id"] for one in mine["textModulesData"]] == ["news", "how"]
+    assert mine["linksModuleData"]["uris"][0]["uri"] == "https://a.test"
+    assert mine["merchantLocations"] == [{"latitude": 52.5, "longitude": 13.4}]
+    assert mine["validTimeInterval"] == {"end": {"date": "2027-01-01T00:00:00Z"}}
+    google.put(CARD)  # nothing of it stays
+    plain = stand_in.stored("loyaltyObject", OBJECT_ID) or {}
+    assert plain == OBJECT | {"smartTapRedemptionValue": "mem_1"}
+
+
+# Messages
+
+SAID = Said("m0", "For you", "A cake waits here.", True, "2026-12-23T12:00:00Z")
+
+
+def messages_of(stand_in: GoogleWalletStandIn) -> list[tuple[str, str]]:
+    """Of the stored object: ids and types."""
+    stored = stand_in.stored("loyaltyObject", OBJECT_ID) or {}
+    return [(one["id"], one["messageType"]) for one in stored.get("messages", [])]
+
+
+def test_a_message_is_added_once_and_makes_its_object(
+    make: Make, stand_in: GoogleWalletStandIn
+) -> None:
+    google = make()
+    google.say(CARD, SAID)
+    google.say(CARD, SAID)
+    assert messages_of(stand_in) == [("m0", "TEXT_AND_NOTIFY")]
+    assert stand_in.stored("loyaltyObject", OBJECT_ID) is not None
+
+
+def test_the_fourth_alert_of_a_day_is_a_text_and_the_eleventh_message_ousts_the_first(
+    make: Make, stand_in: GoogleWalletStandIn
+) -> None:
+    google = make()
+    for number in range(11):
+        google.say(CARD, replace(SAID, id=f"m{number}"))
+    found = messages_of(stand_in)
+    assert [one for one, _ in found] == [f"m{number}" for number in range(1, 11)]
+    assert [kind for _, kind in found] == ["TEXT_AND_NOTIFY"] * 2 + ["TEXT"] * 8
+    google.put(replace(CARD, member_name="Ada"))
+    assert messages_of(stand_in) == found
+    google.put(replace(CARD, voided=True))
+    assert messages_of(stand_in) == []
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_message_that_google_throttles_is_tried_again(
+    make: Make, stand_in: GoogleWalletStandIn, status: int
+) -> None:
+    google = make()
+    google.put(CARD)
+    stand_in.failures = iter([status])
+    with pytest.raises(Unavailable):
+        google.say(CARD, SAID)
+    assert messages_of(stand_in) == []
+    google.say(CARD, SAID)
+    assert len(messages_of(stand_in)) == 1
+
+
 # Identifiers
+
+
+def test_what_google_refuses_of_another_class_is_shown_in_the_class_there_is(
+    make: Make, stand_in: GoogleWalletStandIn
+) -> None:
+    google = make()
+    google.put(CARD)
+    gold = replace(
+        CARD, tier="Gold", printed=Print(tier="gold"), balances=(replace(POINTS, amount=9),)
+    )
+    google.put(gold)
+    stored = stand_in.stored("loyaltyObject", OBJECT_ID)
+    assert stored is not None and stored["classId"] == f"{CLASS_ID}.gold.en"
+    stand_in.failures = iter([400])
+    google.put(replace(CARD, balances=(replace(POINTS, amount=10),)))
+    stored = stand_in.stored("loyaltyObject", OBJECT_ID)
+    assert stored is not None
+    assert stored["classId"] == f"{CLASS_ID}.gold.en"  # as it was
+    assert stored["loyaltyPoints"]["balance"] == {"int": 10}
+    assert "classId" not in stand_in.requests[-1]["body"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What is wrong with a look is said when it is published, not by a customer's phone."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -85,7 +86,21 @@ MISTAKES: list[tuple[str, Callable[[dict[str, Any]], object], str]] = [
     ("google/class.json", lambda it: it.update(hexBackgroundColor="red"), "hexBackgroundColor"),
     ("google/class.json", lambda it: it.update(accountIdLabel="x" * 16), "more than 15"),
     ("google/class.json", lambda it: it.pop("programLogo"), "programLogo is missing"),
+    (APPLE, lambda it: card_of(it)["backFields"][0].update(key="message"), "message of"),
+    (APPLE, lambda it: it.update(storeCard=[1]), "storeCard has something else"),
+    (APPLE, lambda it: it["storeCard"].update(backFields=None), "something else than lists"),
+    (APPLE, lambda it: it["storeCard"].update(backFields=[7]), "something else than lists"),
+    (APPLE, lambda it: card_of(it)["headerFields"][0].update(changeMessage=5), "has no %@"),
+    ("google/object.json", lambda it: it.update(loyaltyPoints={}), "not a list of objects"),
+    ("google/object.json", lambda it: it["loyaltyPoints"][0].pop("balance"), "or a balance"),
 ]
+
+
+@pytest.mark.parametrize("file", [APPLE, "google/class.json", "google/object.json"])
+@pytest.mark.parametrize("content", ["[]", "5", "null", '"x"'])
+def test_a_template_that_is_no_object_is_named(look: Path, file: str, content: str) -> None:
+    (look / file).write_text(content)
+    assert problems(look) == [f"{file} is not an object"]
 
 
 def test_the_looks_that_come_along_are_sound() -> None:
@@ -173,3 +188,19 @@ def test_the_picture_shows_what_the_pass_shows() -> None:
     for text in ("5 / 8", "Stempel", "Ada", "Mitglied", "Stufe", "Gold &amp; mehr", "#102030"):
         assert text in shown, text
     assert shown.startswith("<svg") and "<script" not in shown
+
+
+def test_a_long_text_stays_in_its_place() -> None:
+    from dataclasses import replace
+
+    book = FolderOfLooks(LOOKS)
+    long = "Wolfeschlegelsteinhausenbergerdorff-Maximiliana von und zu Hohenzollern"
+    shown = book.picture(replace(CARD, member_name=long, tier="Gold", program_name=long))
+    texts = re.findall(r'font-size="([0-9.]+)"[^>]*>([^<]*)</text>', shown)
+    cut = [(float(size), text) for size, text in texts if text.endswith("\u2026")]
+    assert len(cut) == 2 and all(long.startswith(text[:-1]) for _, text in cut)
+    assert all(size < 18 for size, _ in cut)
+    assert ("18", "5 / 8") in texts
+    wide = book.picture(replace(CARD, member_name="\u6f22" * 40))
+    (name,) = re.findall(r">(\u6f22+)\u2026<", wide)
+    assert 20 < len(name) < 32  # a line of 343 points, at 11 points a letter

@@ -3,12 +3,18 @@
 import html
 import json
 import re
+import shutil
+from base64 import b64encode
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
+from chalicelib.adapters.look_book import FolderOfLooks
 from chalicelib.adapters.memory.store import memory_store
+from chalicelib.domain.errors import Unavailable
 from chalicelib.kernel.clock import HOUR, SECOND
+from chalicelib.wiring import LOOKS
 from local.certificates import Certificates
 from tests.fakes.shop import ROOT, Reply, Shop, drink
 
@@ -54,8 +60,23 @@ def test_each_device_is_offered_what_it_has(shop: Shop) -> None:
     assert "Apple Wallet" in desktop and "Google Wallet" in desktop
     for text, scan in ((iphone, 0), (android, 0), (desktop, 1)):
         assert text.count("Mit dem Handy scannen") == 2 * scan  # on the page, and spoken
-        assert '<html lang="de">' in text and "<script" not in text
+        assert '<html lang="de" dir="ltr">' in text and "<script" not in text
         assert "Ada" in text and "Ada" not in re.findall(r'href="([^"]*)"', text)
+
+
+def test_the_official_button_takes_the_place_of_the_plain_one(shop: Shop, tmp_path: Path) -> None:
+    ada = shop.enrol(given_name="Ada", locale="de")
+    shutil.copytree(LOOKS, tmp_path / "passes")
+    buttons = tmp_path / "passes" / "buttons"
+    buttons.mkdir()
+    for name in ("apple", "apple.de"):
+        (buttons / f"{name}.svg").write_text(f"<svg>{name}</svg>")
+    shop.runtime.looks = FolderOfLooks(tmp_path / "passes")  # type: ignore[misc]
+    page = card_page(shop, ada, DESKTOP)
+    drawn = b64encode(b"<svg>apple.de</svg>").decode()
+    assert f'<img src="data:image/svg+xml;base64,{drawn}" alt="Zu Apple Wallet' in page
+    assert '/google">Zu Google Wallet hinzuf' in page  # a plain one
+    assert page.count('class="official"') == 1
 
 
 def test_a_void_card_says_so(shop: Shop) -> None:
@@ -133,6 +154,29 @@ def test_a_wrong_form_comes_back(shop: Shop, fields: dict[str, str]) -> None:
     assert "check the form" in reply.raw.decode()
 
 
+def test_a_wrong_form_keeps_what_was_filled_in(shop: Shop) -> None:
+    _, token = form(shop)
+    given = {"given_name": 'A"da<', "email": "not an address", "consent_0": "yes"}
+    text = send(shop, token, **given).raw.decode()
+    assert 'value="A&quot;da&lt;"' in text and 'value="not an address"' in text
+    assert re.search(r'name="consent_0" value="yes" checked', text)
+    assert re.search(r'name="terms" value="yes" required checked', text)
+    assert "checked" not in form(shop)[0].raw.decode()
+
+
+def test_a_language_that_is_read_from_the_right_is_laid_out_so(shop: Shop) -> None:
+    document = shop.call("GET", "/v1/programs/1").json["document"]
+    consents = document["join"]["consents"]
+    consents[0]["text"]["ar"] = "\u0623\u062e\u0628\u0627\u0631"
+    more = {**document, "languages": ["de", "ar"]}
+    assert shop.call("POST", "/v1/programs", more).status == 201
+    right = card_page(shop, shop.enrol(locale="ar"), IPHONE)
+    assert 'lang="ar" dir="rtl"' in right
+    assert 'direction="ltr"' in right  # the card itself stays as phones draw it
+    assert 'dir="ltr"' in card_page(shop, shop.enrol(locale="de"), IPHONE)
+    assert right.count("<h1") == 1
+
+
 def test_a_form_that_was_filled_in_too_fast_or_too_late_is_no_persons(shop: Shop) -> None:
     _, token = form(shop)
     shop.clock.at -= 2 * SECOND
@@ -152,6 +196,27 @@ def test_robots_are_stopped_by_the_minute(shop: Shop) -> None:
     path = f"/join/{shop.program_id}"
     answers = [shop.call("GET", path, key=None).status for _ in range(61)]
     assert (answers[0], answers[-1]) == (200, 429)
+
+
+def test_people_are_told_in_words_that_a_link_opens_nothing(shop: Shop) -> None:
+    for path in ("/p/prg.mem.x", "/p/prg.mem.x/apple", "/p/prg.mem.x/google", "/join/prg_x"):
+        reply = shop.call("GET", path, key=None, headers={"accept-language": "xx, de-AT, en"})
+        assert (reply.status, reply.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        assert "öffnet nichts mehr" in reply.raw.decode() and 'lang="de"' in reply.raw.decode()
+        assert reply.headers["x-robots-tag"] == "noindex"
+    english = shop.call("GET", "/p/x", key=None, headers={"accept-language": "en, de"})
+    assert "opens nothing" in english.raw.decode()
+
+
+def test_who_cannot_save_now_is_asked_to_try_again(shop: Shop) -> None:
+    class Down:
+        def put(self, card: object, **_: object) -> None:  # noqa: ARG002
+            raise Unavailable("no network")
+
+    shop.runtime.google = Down()  # type: ignore[assignment]
+    link = shop.call("GET", f"/v1/members/{shop.enrol()}/passes").json["google"]
+    reply = shop.call("GET", link.removeprefix("https://shop.test"), key=None)
+    assert reply.status == 503 and "try again" in reply.raw.decode()
 
 
 def test_the_poster_has_the_code_of_the_form(shop: Shop) -> None:

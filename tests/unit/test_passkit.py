@@ -11,11 +11,12 @@ import pytest
 
 from chalicelib.adapters.memory.store import memory_store
 from chalicelib.domain.cards.card import Card
+from chalicelib.domain.cards.message import Said
 from chalicelib.domain.errors import PushRefused, Unavailable
 from chalicelib.domain.ports import PushOutcome, PushResult
 from chalicelib.events.router import on_ledger, on_records
 from chalicelib.events.wallet import on_wallet
-from chalicelib.services.passes import PassKey
+from chalicelib.services.passes import MOST_DEVICES, PassKey
 from chalicelib.services.wallets import Wallets, refresh
 from local.certificates import PASS_TYPE_ID, Certificates
 from tests.fakes.shop import Reply, Shop, drink
@@ -41,6 +42,11 @@ class Google:
 
     cards: list[Card] = field(default_factory=list)
     notified: list[bool] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
+
+    def say(self, card: Card, said: Said) -> None:  # noqa: ARG002
+        """Keeps it."""
+        self.said.append(said)
 
     def put(self, card: Card, *, notify: bool = False) -> None:
         """Keeps it, and whether the phone was to speak."""
@@ -134,6 +140,21 @@ def test_registering_is_new_once_and_takes_a_new_token_over(shop: Shop) -> None:
     assert phone.unregister().status == 200
     assert phone.unregister().status == 200
     assert phone.changed().status == 204
+
+
+def test_a_pass_is_on_so_many_devices_and_no_more(shop: Shop) -> None:
+    ada = shop.enrol()
+    phone = Phone(shop, ada)
+    for number in range(MOST_DEVICES):
+        phone.device_id = f"device-{number}"
+        assert phone.register().status == 201
+    assert phone.register("token2").status == 200  # one of them
+    phone.device_id = "another"
+    assert phone.register().status == 429
+    phone.device_id = "device-0"
+    assert phone.unregister().status == 200
+    phone.device_id = "another"
+    assert phone.register().status == 201
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ def test_a_publishable_key_sees_what_may_be_shown(shop: Shop) -> None:
     assert shown.json == {
         "name": "Coffee",
         "money": "EUR",
-        "currencies": {"points": {"label": "Points", "goal": None}},
+        "currencies": {"points": {"label": "Points", "goal": None, "money": False}},
         "rewards": [
             {"id": "mug", "name": "Mug", "kind": "product", "currency": "points", "cost": 10}
         ],

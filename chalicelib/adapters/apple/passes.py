@@ -12,6 +12,7 @@ from chalicelib.adapters.apple.picture import draw
 from chalicelib.adapters.looks import Look, Looks, fill, rgb_of
 from chalicelib.adapters.pictures import STRIP
 from chalicelib.domain.cards.card import BackText, Card, CardBalance, Colors
+from chalicelib.domain.cards.message import Said
 
 SCALES = (1, 2, 3)  # pixels a point
 KEPT = 512  # sets of files that a process keeps laid out
@@ -108,6 +109,8 @@ def face_of(look: Look, card: Card) -> dict[str, Any]:
     if printed.news:
         news = {"key": "news", "label": "News", "value": printed.news, "changeMessage": "%@"}
         back.insert(0, news)
+    if card.message:
+        back.insert(0, _message_field(card.message))
     back += [_back_field(one) for one in printed.texts]
     _style_numbers(face)
     if printed.colors:
@@ -141,6 +144,12 @@ def _drawn(look: Look, card: Card) -> _Drawn:
     if look.stamps is None or stamps is None or stamps.goal is None:
         return (card.look,)
     return card.look, stamps.goal, filled(stamps), card.printed.colors or look.colors
+
+
+def _message_field(said: Said) -> dict[str, Any]:
+    """Without a `changeMessage` the phone says nothing ("PassFieldContent")."""
+    field = {"key": "message", "label": said.header, "value": said.body}
+    return {**field, "changeMessage": "%@"} if said.alert else field
 
 
 def _back_field(one: BackText) -> dict[str, Any]:

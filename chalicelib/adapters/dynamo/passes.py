@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from chalicelib.adapters.dynamo.records import Record, Records, value_of
 from chalicelib.domain.cards.card import IssuedPass
+from chalicelib.domain.cards.message import KEPT, PassMessage
 from chalicelib.domain.errors import Contended
 from chalicelib.domain.ports import (
     PhoneLog,
@@ -17,6 +18,7 @@ from chalicelib.kernel.clock import SECOND, Instant
 
 _PASS = "pass"
 _DEVICE = "device"
+_MESSAGE = "pass_message"
 _EVENTS = "wallet_events"
 _TOTALS = "wallet_totals"
 _LOG = "phone_log"
@@ -102,6 +104,20 @@ class DynamoPasses:
                 return
         raise Contended("the pass was changed again and again")
 
+    def add_message(self, message: PassMessage) -> bool:
+        return self._records.put_new(self._message(message))
+
+    def messages(self, program_id: str, member_id: str) -> list[PassMessage]:
+        found = self._records.under(_key(program_id, member_id), f"{_MESSAGE}#")
+        return [value_of(record, PassMessage) for record in found]
+
+    def change_message(self, was: PassMessage, now: PassMessage) -> bool:
+        return self._records.change(self._message(was), self._message(now))
+
+    def forget_messages(self, program_id: str, member_id: str) -> None:
+        for one in self.messages(program_id, member_id):
+            self._records.delete(_key(program_id, member_id), f"{_MESSAGE}#{one.id}")
+
     def events(
         self, program_id: str, limit: int, after: str = "", before: str | None = None
     ) -> list[WalletEvent]:
@@ -154,6 +170,15 @@ class DynamoPasses:
             revision=issued.revision,
             gpk=_shard(issued.program_id, shard_of(issued.member_id)),
             gsk=issued.member_id,
+        )
+
+    def _message(self, one: PassMessage) -> Record:
+        return self._records.record(
+            _key(one.program_id, one.member_id),
+            f"{_MESSAGE}#{one.id}",
+            _MESSAGE,
+            one,
+            expires_at=(one.at + KEPT) // SECOND,
         )
 
     def _event(self, event: WalletEvent) -> Record:

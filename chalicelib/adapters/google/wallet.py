@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from chalicelib.adapters.http import Http, Response
 from chalicelib.adapters.looks import Look, Looks, fill
 from chalicelib.domain.cards.card import Card
+from chalicelib.domain.cards.message import Said
 from chalicelib.domain.errors import Fault, Unavailable
 from chalicelib.kernel.canonical import fingerprint
 from chalicelib.kernel.clock import EARLIEST, MINUTE, SECOND, Clock
@@ -34,6 +35,7 @@ JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 ASSERTION_SECONDS = 3600  # the most that Google takes
 RENEW_BEFORE = 5 * MINUTE
 MOST_MODULES = 10  # texts of one object: "REST Resource: loyaltyobject"
+MOST_MESSAGES = 10  # of one object: the same page
 SAVE_URL = "https://pay.google.com/gp/v/save/"
 
 _CLASS = "loyaltyClass"
@@ -110,7 +112,34 @@ class GoogleLoyalty:
         patch = _clearing(self._look(card).google_object, member)
         if notify:
             patch["notifyPreference"] = "NOTIFY_ON_UPDATE"
+        if card.voided:
+            patch["messages"] = None
         self._upsert(_OBJECT, member, patch)
+
+    def say(self, card: Card, said: Said) -> None:
+        """Adds a message to the member's object, unless one of this id is there already.
+
+        Google keeps ten; the oldest gives way. Where its own count of the day's alerts is used up
+        it says `QuotaExceededException`, and the message is added without one ("Trigger push
+        notifications"). Raises as `put` does.
+        """
+        path = f"{_OBJECT}/{self._object_id(card)}"
+        response = self._call("GET", path)
+        if response.status == 404:
+            self.put(card)
+            response = self._call("GET", path)
+        _check(response, path)
+        there = response.json.get("messages", [])
+        if any(one.get("id") == said.id for one in there):
+            return
+        if len(there) >= MOST_MESSAGES:
+            rest = {"messages": there[1 - MOST_MESSAGES :]}
+            _check(self._call("PATCH", path, rest), path)
+        kind = "TEXT_AND_NOTIFY" if said.alert else "TEXT"
+        response = self._call("POST", f"{path}/addMessage", _message(said, kind))
+        if response.status >= 400 and "QuotaExceededException" in _reason(response):
+            response = self._call("POST", f"{path}/addMessage", _message(said, "TEXT"))
+        _check(response, path)
 
     def save_link(self, card: Card) -> str:
         """A link that saves the object which `put` made.
@@ -235,22 +264,28 @@ class GoogleLoyalty:
             response = self._call("POST", kind, resource)
         if response.status == 409:
             response = self._call("PATCH", path, patch)
+        if response.status == 400 and "classId" in patch:
+            # Whether an object may change its class is not written down: what it shows of the
+            # member comes first, in the class that it has (docs/decisions/google_classes.md).
+            same = {name: value for name, value in patch.items() if name != "classId"}
+            response = self._call("PATCH", path, same)
         _check(response, path)
 
-    def _call(self, method: str, path: str, body: dict[str, Any]) -> Response:
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Response:
         response = self._send(method, path, body)
         if response.status == 401:  # revoked before its end
             self._account.forget_token()
             response = self._send(method, path, body)
         return response
 
-    def _send(self, method: str, path: str, body: dict[str, Any]) -> Response:
+    def _send(self, method: str, path: str, body: dict[str, Any] | None) -> Response:
         headers = {
             "authorization": f"Bearer {self._account.token()}",
             "content-type": "application/json",
         }
         url = f"{self._base_url}/walletobjects/v1/{path}"
-        return self._http.send(method, url, json.dumps(body).encode(), headers)
+        raw = b"" if body is None else json.dumps(body).encode()
+        return self._http.send(method, url, raw, headers)
 
 
 class _ServiceAccount:
@@ -335,6 +370,12 @@ def _clearing_balance(points: dict[str, Any] | None) -> dict[str, Any] | None:
     if points is None:
         return None
     return {**points, "balance": {"int": None, "string": None, **points["balance"]}}
+
+
+def _message(said: Said, kind: str) -> dict[str, Any]:
+    """The body of "Method: loyaltyobject.addmessage"."""
+    message = {"id": said.id, "header": said.header, "body": said.body, "messageType": kind}
+    return {"message": {**message, "displayInterval": {"end": {"date": said.until}}}}
 
 
 def _points(points: dict[str, Any]) -> dict[str, Any]:

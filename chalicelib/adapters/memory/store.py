@@ -13,6 +13,7 @@ from chalicelib.adapters.units import entry_size
 from chalicelib.domain.access.audit import AuditRow
 from chalicelib.domain.access.keys import ApiKey
 from chalicelib.domain.cards.card import IssuedPass
+from chalicelib.domain.cards.message import PassMessage
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.entries import LogKey, StoredEntry
 from chalicelib.domain.ledger.refs import order_key
@@ -424,6 +425,7 @@ class MemoryPasses:
         self._issued: dict[tuple[str, str], IssuedPass] = {}
         self._registrations: dict[tuple[str, str, str], Registration] = {}
         self._order: list[tuple[str, str, str]] = []
+        self._messages: dict[tuple[str, str], dict[str, PassMessage]] = {}
         self._events: dict[str, dict[str, WalletEvent]] = {}
         self._totals: dict[str, WalletTotals] = {}
         self._log: dict[str, PhoneLog] = {}
@@ -495,6 +497,27 @@ class MemoryPasses:
             was = self._issued.pop((program_id, member_id), None)
             if was is not None and was.google_saved:
                 self._tell(WalletEvent(program_id, member_id, at, "google", installed=False))
+
+    def add_message(self, message: PassMessage) -> bool:
+        with _LOCK:
+            mine = self._messages.setdefault((message.program_id, message.member_id), {})
+            return mine.setdefault(message.id, message) == message
+
+    def messages(self, program_id: str, member_id: str) -> list[PassMessage]:
+        with _LOCK:
+            return list(self._messages.get((program_id, member_id), {}).values())
+
+    def change_message(self, was: PassMessage, now: PassMessage) -> bool:
+        with _LOCK:
+            mine = self._messages.get((was.program_id, was.member_id), {})
+            if mine.get(was.id) not in (was, now):
+                return False
+            mine[was.id] = now
+            return True
+
+    def forget_messages(self, program_id: str, member_id: str) -> None:
+        with _LOCK:
+            self._messages.pop((program_id, member_id), None)
 
     def events(
         self, program_id: str, limit: int, after: str = "", before: str | None = None

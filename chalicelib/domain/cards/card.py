@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from chalicelib.domain.cards.message import Said
 from chalicelib.domain.ledger.account import balance_of
 from chalicelib.domain.ledger.entries import Snapshot
 from chalicelib.domain.members.member import Member
@@ -107,6 +108,7 @@ class Card:
     tier: str | None = None  # as members read it
     tier_progress: str | None = None  # how far it is to the next: `450 / 500`
     printed: Print = Print()
+    message: Said | None = None  # the newest that was said to this member alone
 
     @property
     def serial(self) -> str:
@@ -116,7 +118,7 @@ class Card:
     @property
     def digest(self) -> bytes:
         """16 bytes that differ when the card does."""
-        fields = _without(asdict(self), "tier", "tier_progress")
+        fields = _without(asdict(self), "tier", "tier_progress", "message")
         fields["balances"] = [_without(one, "text", "expires") for one in fields["balances"]]
         for place in fields["printed"]["places"]:
             place |= {name: str(place[name]) for name in ("latitude", "longitude")}
@@ -180,6 +182,7 @@ class IssuedPass:
     google_saved: bool = False  # whether Google says that it is in somebody's wallet
     google_heard: int = 0  # the newest of Google's messages about it, by its own time
     google_notified: tuple[Instant, ...] = ()  # when the phone last spoke, at most three
+    google_digest: bytes = b""  # of the card that Google was last given
 
 
 def card_of(program: Program, member: Member, snapshot: Snapshot, now: Instant) -> Card:
