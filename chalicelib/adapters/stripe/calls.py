@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import stripe
@@ -25,6 +26,10 @@ class _AlreadyThere(Fault):
 
 class _Declined(Fault):
     """The payment failed."""
+
+
+class _OtherRequest(Fault):
+    """The idempotency key was used for something else."""
 
 
 def pages(ask: Callable[..., Any], **asked: Any) -> Iterator[Object]:
@@ -60,6 +65,8 @@ def asked(ask: Callable[[], T]) -> T | Refusal:
         return ask()
     except _Declined as declined:
         return Refusal("payment_failed", str(declined))
+    except _OtherRequest as other:
+        return Refusal("different_request", str(other))
 
 
 def do(ask: Callable[..., Any], *given: Any) -> Object:
@@ -94,9 +101,11 @@ def _translated() -> Iterator[None]:
         if error.code == "resource_already_exists":
             raise _AlreadyThere("it is there already") from error
         raise Fault(f"Stripe refuses a call: {error.code} {error.param}") from error
+    except stripe.IdempotencyError as error:
+        if error.http_status == HTTPStatus.CONFLICT:
+            raise Unavailable("the same call is being answered") from error
+        raise _OtherRequest("the Idempotency-Key was used for something else") from error
     except stripe.APIError as error:
         raise Unavailable("Stripe cannot answer") from error
     except stripe.StripeError as error:
-        if error.http_status == 409:  # the same call is being answered
-            raise Unavailable("Stripe is still at it") from error
         raise Fault(f"Stripe refuses us: {type(error).__name__}") from error

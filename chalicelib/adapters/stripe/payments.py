@@ -51,6 +51,7 @@ from chalicelib.kernel.signatures import BadSignature
 TIMEOUT_SECONDS = 8  # an answer of ours may need three calls within API Gateway's 29 s
 RETRIES = 1
 TOLERANCE = 5 * MINUTE
+_KEY = "regulars_key"
 _LOG = logging.getLogger("regulars")
 
 
@@ -116,11 +117,8 @@ class StripePayments:
 
     def checkout(
         self, key: str, customer_id: str, sale: Sale, success_url: str, cancel_url: str
-    ) -> Hosted:
+    ) -> Hosted | Refusal:
         """A page of Stripe on which the member pays. Pages of earlier tries are closed."""
-        for one in calls.pages(self._api.checkout.sessions.list, customer=customer_id):
-            if one["status"] == "open":
-                self._close(one["id"])
         asked: Object = {
             "mode": "subscription",
             "customer": customer_id,
@@ -135,14 +133,19 @@ class StripePayments:
             asked["subscription_data"]["trial_period_days"] = sale.trial_days
         if sale.plan.promotion_codes and "discounts" not in asked:
             asked["allow_promotion_codes"] = True
-        made = calls.do(self._api.checkout.sessions.create, asked, key)
+        made = calls.asked(lambda: calls.do(self._api.checkout.sessions.create, asked, key))
+        if isinstance(made, Refusal):
+            return made
+        for one in calls.pages(self._api.checkout.sessions.list, customer=customer_id):
+            if one["status"] == "open" and one["id"] != made["id"]:
+                self._close(one["id"])
         return Hosted(made["url"], made["expires_at"] * SECOND)
 
     def _close(self, session_id: str) -> None:
         expire = self._api.checkout.sessions.expire
         calls.found(lambda: calls.do(expire, session_id))
 
-    def subscribe(self, key: str, customer_id: str, sale: Sale) -> Begun:
+    def subscribe(self, key: str, customer_id: str, sale: Sale) -> Begun | Refusal:
         """A subscription that a mobile app's payment sheet confirms ("default_incomplete")."""
         asked: Object = {
             "customer": customer_id,
@@ -157,7 +160,9 @@ class StripePayments:
             asked["trial_period_days"] = sale.trial_days
             ends = {"end_behavior": {"missing_payment_method": "cancel"}}
             asked["trial_settings"] = ends
-        made = calls.do(self._api.subscriptions.create, asked, key)
+        made = calls.asked(lambda: calls.do(self._api.subscriptions.create, asked, key))
+        if isinstance(made, Refusal):
+            return made
         invoice = made["latest_invoice"] or {}
         secret = (invoice.get("confirmation_secret") or {}).get("client_secret")
         if secret and invoice.get("status") == "open":
@@ -334,8 +339,18 @@ class StripePayments:
         )
 
     def refund(self, key: str, payment: str, amount: int, money: str) -> None:
-        """Gives back so much of a payment, in minor units."""
-        asked = {"payment_intent": payment, "amount": to_stripe(amount, money)}
+        """Gives back so much of a payment, in minor units.
+
+        Idempotency keys are forgotten after a day; the refund itself keeps ours.
+        """
+        made = calls.do(self._api.refunds.list, {"payment_intent": payment, "limit": PAGE})
+        if any(one["metadata"].get(_KEY) == key for one in made["data"]):
+            return
+        asked = {
+            "payment_intent": payment,
+            "amount": to_stripe(amount, money),
+            "metadata": {_KEY: key},
+        }
         calls.do(self._api.refunds.create, asked, key)
 
     def _payment(self, invoice_id: str) -> str:

@@ -1,0 +1,128 @@
+"""What the payment service says and what we know are held against each other.
+
+A message of the service only names what to look at; whatever came too late, twice, in another order
+or not at all is found by looking at everything: at all subscriptions of every customer of ours, and
+at all subscriptions of the account that name the program.
+"""
+
+import json
+from dataclasses import dataclass
+
+from chalicelib.domain.errors import Refusal
+from chalicelib.domain.ledger.memberships import ANOTHER, UNCHANGED
+from chalicelib.domain.memberships.membership import Subscription, has_begun
+from chalicelib.domain.memberships.payments import PaymentEvent
+from chalicelib.services.appending import Appended
+from chalicelib.services.membership_ends import end_second, finish
+from chalicelib.services.memberships import Desk, follow
+
+CUSTOMERS = 20  # looked at in one call: three calls of the service each
+FOREIGN = Refusal("foreign_program", "the subscription is of another program")
+_HEARD = (
+    "customer.subscription.",
+    "invoice.",
+    "checkout.session.",
+    "charge.dispute.",
+    "charge.refunded",
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What became of one subscription that was looked at."""
+
+    subscription: str
+    member_id: str
+    outcome: str  # changed, unchanged, ended, or the code of a refusal
+    change: int = 0
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """A part of everything, and where to go on."""
+
+    checked: int
+    found: tuple[Found, ...]  # what was not as it was known
+    place: str | None
+
+
+def hear(desk: Desk, event: PaymentEvent) -> list[Found] | None:
+    """Looks at what a message is about; None where it is about nothing that matters here."""
+    if not event.type.startswith(_HEARD):
+        return None
+    return [look(desk, one, event.id) for one in _named(desk, event)]
+
+
+def look(desk: Desk, found: Subscription, cause: str) -> Found:
+    """Follows one subscription, whoever told of it."""
+    if found.program_id != desk.here.program_id or not found.member_id:
+        return Found(found.id, found.member_id, FOREIGN.code)
+    done = follow(desk, found.member_id, found.id, cause)
+    if done == ANOTHER:
+        done = _look_again(desk, found, cause)
+    if isinstance(done, Appended):
+        change = 0 if done.replayed else done.entry.change
+        return Found(found.id, found.member_id, "unchanged" if done.replayed else "changed", change)
+    if done == ANOTHER:
+        end_second(desk, found)
+        return Found(found.id, found.member_id, "ended")
+    return Found(found.id, found.member_id, done.code)
+
+
+def reconcile(desk: Desk, place: str | None) -> Reconciled:
+    """Looks at the next part of everything: what was begun, customers, the whole account."""
+    stage, after = json.loads(place) if place else ["begun", None]
+    if stage == "begun":
+        return _finish_all(desk)
+    if stage == "customers":
+        return _customers(desk, after)
+    rows, following = desk.payments.subscriptions_after(after)
+    mine = [one for one in rows if one.program_id == desk.here.program_id and has_begun(one)]
+    following_place = None if following is None else _place("account", following)
+    return _reconciled(desk, mine, following_place)
+
+
+def _finish_all(desk: Desk) -> Reconciled:
+    done = []
+    for one in desk.context.store.billings.open_terminations(desk.here.program_id):
+        finish(desk, one)
+        done.append(Found(one.subscription, one.member_id, "ended"))
+    return Reconciled(len(done), tuple(done), _place("customers", None))
+
+
+def _customers(desk: Desk, after: str | None) -> Reconciled:
+    billings = desk.context.store.billings.of_program(desk.here.program_id, after, CUSTOMERS)
+    rows = [one for row in billings for one in desk.payments.subscriptions_of(row.customer_id)]
+    whole = len(billings) == CUSTOMERS
+    place = _place("customers", billings[-1].member_id) if whole else _place("account", None)
+    return _reconciled(desk, rows[::-1], place)
+
+
+def _reconciled(desk: Desk, rows: list[Subscription], place: str | None) -> Reconciled:
+    cause = f"reconciled {desk.context.ids.new('rec')}"
+    found = [look(desk, one, cause) for one in rows]
+    news = tuple(one for one in found if one.outcome != UNCHANGED.code)
+    return Reconciled(len(rows), news, place)
+
+
+def _look_again(desk: Desk, found: Subscription, cause: str) -> Appended | Refusal:
+    """The other membership may have ended without our knowing."""
+    for other in desk.payments.subscriptions_of(found.customer_id):
+        if other.id != found.id:
+            follow(desk, found.member_id, other.id, cause)
+    return follow(desk, found.member_id, found.id, cause)
+
+
+def _named(desk: Desk, event: PaymentEvent) -> list[Subscription]:
+    """The subscriptions that a message is about."""
+    if event.subscription is not None:
+        found = desk.payments.subscription(event.subscription)
+        return [found] if found is not None else []
+    customer = event.customer
+    if customer is None and event.charge is not None:
+        customer = desk.payments.customer_of_charge(event.charge)
+    return desk.payments.subscriptions_of(customer) if customer is not None else []
+
+
+def _place(stage: str, after: str | None) -> str:
+    return json.dumps([stage, after])
