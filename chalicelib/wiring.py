@@ -17,6 +17,7 @@ from chalicelib.domain.ports import (
     ApplePushService,
     GoogleWallet,
     Metrics,
+    Payments,
     Queue,
     Store,
     WalletCallbacks,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LOOKS = Path(__file__).resolve().parent.parent / "passes"
+_TEST_KEYS = ("sk_test_", "rk_test_")  # docs.stripe.com, "API keys"
 APPLE_PUSH_HOST = "api.push.apple.com"
 GOOGLE_WALLET_URL = "https://walletobjects.googleapis.com"
 
@@ -56,6 +58,7 @@ class Settings:
     apns_port: int
     apns_authority: str  # PEM of who signed the push service's certificate; empty: the public ones
     google_wallet_url: str
+    stripe_url: str  # empty: Stripe's own
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -74,6 +77,7 @@ class Settings:
             apns_port=int(environment.get("APNS_PORT") or 443),
             apns_authority=environment.get("APNS_CA", ""),
             google_wallet_url=environment.get("GOOGLE_WALLET_URL") or GOOGLE_WALLET_URL,
+            stripe_url=environment.get("STRIPE_URL", ""),
         )
 
 
@@ -103,6 +107,7 @@ class Runtime:
         self.doorkeeper = Doorkeeper(self.context)
         self._builders: dict[str, ApplePassBuilder] = {}
         self._push_services: dict[str, ApplePushService] = {}
+        self._payments: dict[str, Payments] = {}
 
     @cached_property
     def looks(self) -> "FolderOfLooks":
@@ -113,7 +118,7 @@ class Runtime:
 
     def apple_passes(self, program_id: str) -> ApplePassBuilder | None:
         """Of a program, by its own certificate or the common one; None where there is neither."""
-        return self._of_program(self._builders, program_id, self._builder)
+        return self._of_program("apple", self._builders, program_id, self._builder)
 
     @property
     def apple_certificates(self) -> list[ApplePassBuilder]:
@@ -168,7 +173,7 @@ class Runtime:
         return Wallets(
             None
             if test and apple_is_real
-            else self._of_program(self._push_services, program_id, self._push_service),
+            else self._of_program("apple", self._push_services, program_id, self._push_service),
             None if test and google_is_real else self.google,
         )
 
@@ -177,18 +182,46 @@ class Runtime:
         offered = {"apple": self.apple_passes(program_id), "google": self.google}
         return [name for name, wallet in offered.items() if wallet is not None]
 
+    def payments(self, program_id: str, mode: Mode) -> Payments | None:
+        """Who takes a program's money; None where nobody does.
+
+        A test program never charges anybody, and a live one is never paid with test cards.
+        """
+        found = self._of_program("stripe", self._payments, program_id, self._payment_service)
+        if self._settings.stripe_url or found is None:
+            return found
+        account = self._json(self._name_of("stripe", program_id)) or {}
+        is_test = account["secret_key"].startswith(_TEST_KEYS)
+        return found if is_test is (mode is Mode.TEST) else None
+
+    def _payment_service(self, account: dict[str, Any]) -> Payments:
+        from chalicelib.adapters.stripe.payments import StripePayments
+
+        return StripePayments(
+            account["secret_key"],
+            tuple(account["webhook_secrets"]),
+            self._settings.stripe_url or None,
+        )
+
     def _of_program(
-        self, made: dict[str, T], program_id: str, make: Callable[[dict[str, Any]], T]
+        self,
+        what: str,
+        made: dict[str, T],
+        program_id: str,
+        make: Callable[[dict[str, Any]], T],
     ) -> T | None:
-        """What is made of the certificate of a program, once for each certificate."""
-        own = f"apple.{program_id}"
-        name = own if own in self._parameters else "apple"
+        """What is made of a program's secret, once for each secret: its own, or the common one."""
+        name = self._name_of(what, program_id)
         if name not in made:
-            apple = self._json(name)
-            if apple is None:
+            secret = self._json(name)
+            if secret is None:
                 return None
-            made[name] = make(apple)
+            made[name] = make(secret)
         return made[name]
+
+    def _name_of(self, what: str, program_id: str) -> str:
+        own = f"{what}.{program_id}"
+        return own if own in self._parameters else what
 
     def _builder(self, apple: dict[str, Any]) -> ApplePassBuilder:
         from chalicelib.adapters.apple.passbook import Signer

@@ -163,10 +163,12 @@ def enrol(call: Call) -> Answer | Refusal:
     request: EnrolRequest = call.body
     fields = {name: getattr(request, name) for name in request.__struct_fields__}
     errors = _check(fields)
+    known_caller = call.caller is not None and call.caller.role is Role.SECRET_KEY
+    if request.attributes and not known_caller:
+        errors.append(FieldError("attributes", "are the shop's word: prices may depend on them"))
     if errors:
         return Refusal("invalid_request", "the member cannot be enrolled", tuple(errors))
     profile = Profile(**{**fields, "consents": consents_of(request.consents, call)})
-    known_caller = call.caller is not None and call.caller.role is Role.SECRET_KEY
     if not known_caller and (refusal := limited(call, "enrol")):
         return refusal
     outcome = members.enrol(call.context, call.here, profile, call.idempotency_key, source_of(call))

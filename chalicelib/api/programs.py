@@ -26,6 +26,8 @@ from chalicelib.domain.texts import text_in
 from chalicelib.kernel.clock import EARLIEST, from_datetime, local_date, to_rfc3339
 from chalicelib.services import programs
 from chalicelib.services.context import Here
+from chalicelib.services.memberships import Desk
+from chalicelib.services.reconciliation import advance_test_clocks
 from chalicelib.services.sweeps import sweep_test_program
 
 resource = Resource(__name__, "programs")
@@ -264,7 +266,11 @@ def set_test_clock(call: Call) -> Answer | Refusal:
     head = programs.set_test_clock(call.context, call.here, now)
     if isinstance(head, Refusal):
         return head
-    sweep_test_program(call.context, Here(head, now))
+    here = Here(head, now)
+    sweep_test_program(call.context, here)
+    payments = call.runtime.payments(here.program_id, head.mode)
+    if payments is not None:
+        advance_test_clocks(Desk(call.context, here, payments))
     told = Told(None, {"now": to_rfc3339(call.here.now)}, {"now": to_rfc3339(now)})
     return Answer(TestClockView(to_rfc3339(now)), told=told)
 

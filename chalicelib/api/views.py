@@ -13,6 +13,7 @@ from chalicelib.domain.ledger.account import Head, balance_of, currencies_of
 from chalicelib.domain.ledger.entries import Effect, Entry, Kind, Snapshot, Standing, State
 from chalicelib.domain.ledger.time import settled
 from chalicelib.domain.members.member import Consent, Member
+from chalicelib.domain.memberships.membership import Change
 from chalicelib.domain.program.expiry import NEVER
 from chalicelib.domain.program.program import Program
 from chalicelib.domain.rewards.voucher import Voucher
@@ -72,7 +73,11 @@ class TierChangeView(msgspec.Struct, frozen=True):
 
 
 class EntryView(msgspec.Struct, frozen=True):
-    """One change of an account. `hash` is the link of the tamper-evident chain."""
+    """One change of an account. `hash` is the link of the tamper-evident chain.
+
+    `membership` is what happened to a paid membership: `membership.started`, `.renewed`,
+    `.past_due`, `.ended`, ...
+    """
 
     version: int
     recorded_at: MomentText
@@ -81,6 +86,7 @@ class EntryView(msgspec.Struct, frozen=True):
     ref: str
     effects: list[EffectView]
     tier_changed: TierChangeView | None
+    membership: str | None
     note: str | None
     hash: str
 
@@ -303,6 +309,11 @@ def voucher_view(voucher: Voucher, now: Instant) -> VoucherView:
     )
 
 
+def event_name(change: int) -> str | None:
+    """The event that a change of a membership is."""
+    return f"membership.{Change(change).name.lower()}" if change else None
+
+
 def tier_change_view(catalog: Catalog, here: Here, entry: Entry) -> TierChangeView | None:
     """What an entry says of the member's tier; null where it stayed."""
     return _tier_change(catalog.version(here.program_id, entry.program_version).tier_names, entry)
@@ -345,6 +356,7 @@ _BY_KIND = {
     Kind.CLOSED: "taken over by the member this one was merged into",
     Kind.ERASED: "forfeited",
     Kind.CONVERTED: "converted by the calendar",
+    Kind.MEMBERSHIP: "welcome to the plan",
 }
 _BY_STATE = {
     State.CONFIRMED: "need not wait any longer",
@@ -400,6 +412,7 @@ def entry_view(program: Program, row: Row) -> EntryView:
         ref=stored.ref,
         effects=effect_views(program, entry),
         tier_changed=_tier_change(program.tier_names, entry),
+        membership=event_name(entry.change),
         note=row.note,
         hash=stored.hash.hex(),
     )

@@ -82,6 +82,21 @@ def reconcile(desk: Desk, place: str | None) -> Reconciled:
     return _reconciled(desk, mine, following_place)
 
 
+def advance_test_clocks(desk: Desk) -> None:
+    """Brings the customers of a test program to the moment at which its clock was just set."""
+    after = None
+    while True:
+        billings = desk.context.store.billings.of_program(desk.here.program_id, after, CUSTOMERS)
+        for one in billings:
+            if one.test_clock is not None:
+                desk.payments.advance(one.test_clock, desk.here.now)
+                for found in desk.payments.subscriptions_of(one.customer_id)[::-1]:
+                    look(desk, found, f"clock {desk.here.now}")
+        if len(billings) < CUSTOMERS:
+            return
+        after = billings[-1].member_id
+
+
 def _finish_all(desk: Desk) -> Reconciled:
     done = []
     for one in desk.context.store.billings.open_terminations(desk.here.program_id):

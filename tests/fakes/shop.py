@@ -74,9 +74,11 @@ class Reply(client.Reply):
 class Shop:
     """One program with its keys, called as a shop calls it."""
 
-    def __init__(self, store: Store, mode: str = "test", **parameters: str) -> None:
+    def __init__(
+        self, store: Store, mode: str = "test", stripe_url: str = "", **parameters: str
+    ) -> None:
         self.clock = SetClock()
-        settings = Settings.of_environment(SETTINGS)
+        settings = Settings.of_environment({**SETTINGS, "STRIPE_URL": stripe_url})
         self.runtime = Runtime(
             settings,
             store,
