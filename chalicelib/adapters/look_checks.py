@@ -58,7 +58,16 @@ _OURS = {
     "voided",
     "nfc",
 }
-_OF_CARD = {"program_name", "member_id", "language", "member_name", "tier", "tier.progress"}
+_OF_CARD = {
+    "program_name",
+    "member_id",
+    "language",
+    "member_name",
+    "tier",
+    "tier.progress",
+    "plan",
+    "plan.state",
+}
 _OF_CURRENCY = ("", ".label", ".shown", ".face", ".amount", ".goal", ".progress", ".expires")
 _IMAGE = re.compile(r"(?:[a-zA-Z-]+\.lproj/)?([a-zA-Z]+)(?:@([23])x)?\.png")
 

@@ -18,11 +18,15 @@ from chalicelib.api.shapes import (
     Name,
     Source,
 )
-from chalicelib.api.views import EntryPointer, event_name
+from chalicelib.api.views import (
+    EntitlementsView,
+    EntryPointer,
+    entitlements_view,
+    event_name,
+)
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger.commands import UseBenefit
 from chalicelib.domain.memberships.payments import Invoice, InvoiceLine
-from chalicelib.domain.texts import text_in
 from chalicelib.kernel.clock import from_datetime, to_rfc3339
 from chalicelib.kernel.patterns import whole
 from chalicelib.services import membership_ends, memberships, passes, reconciliation
@@ -43,30 +47,6 @@ class EntitlementsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """As of a past moment; without it, now."""
 
     at: Moment | None = None
-
-
-class EntitlementsView(msgspec.Struct, frozen=True):
-    """What a member is entitled to at a moment.
-
-    `state` is `trialing`, `active`, `renewing` (the period is over and its charge is awaited),
-    `past_due`, `paused`, `suspended` (a charge is disputed), `lapsed`, `ended`, or null of somebody
-    who never had a membership. `benefits` are those that are due now, whatever the state.
-    `renews_at` is the next charge, `ends_at` when a cancelled membership is over, `benefits_until`
-    the first moment without benefits if nothing more is heard.
-    """
-
-    member_id: str
-    at: MomentText
-    plan: str | None
-    plan_name: str | None
-    price: str | None
-    state: str | None
-    benefits: list[str]
-    benefits_until: MomentText | None
-    started_at: MomentText | None
-    period_ends_at: MomentText | None
-    renews_at: MomentText | None
-    ends_at: MomentText | None
 
 
 class StartRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -516,24 +496,8 @@ def _desk(call: Call) -> Desk | Refusal:
 
 
 def _entitlements_view(call: Call, found: Entitled) -> EntitlementsView:
-    has, plan = found.membership, found.plan
-    program = call.context.catalog.current(call.here.program)
-    language = program.language if program else "en"
-    live = has is not None and has.is_live
-    return EntitlementsView(
-        member_id=found.member_id,
-        at=to_rfc3339(found.at),
-        plan=plan.id if plan else None,
-        plan_name=text_in(plan.name, None, language) if plan else None,
-        price=found.price.id if found.price else None,
-        state=found.standing.value if found.standing else None,
-        benefits=list(found.benefits),
-        benefits_until=to_rfc3339(has.benefits_until) if has else None,
-        started_at=to_rfc3339(has.started_at) if has else None,
-        period_ends_at=to_rfc3339(has.period_end) if has else None,
-        renews_at=to_rfc3339(has.period_end) if has and has.renews else None,
-        ends_at=to_rfc3339(has.cancels_at) if has and live and has.cancels_at else None,
-    )
+    program = call.context.catalog.versions(call.here.program).newest()
+    return entitlements_view(program, found)
 
 
 def _invoice_view(one: Invoice) -> InvoiceView:

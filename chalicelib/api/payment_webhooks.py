@@ -11,17 +11,14 @@ from chalicelib import wiring
 from chalicelib.api.endpoints import JSON, PUBLIC, Call, Resource
 from chalicelib.api.limits import limited
 from chalicelib.domain.errors import Refusal
-from chalicelib.domain.ledger.memberships import UNKNOWN_PLAN
 from chalicelib.kernel.signatures import BadSignature
-from chalicelib.services.appending import NOT_FOUND
 from chalicelib.services.context import enter
 from chalicelib.services.memberships import Desk
-from chalicelib.services.reconciliation import FOREIGN, hear
+from chalicelib.services.reconciliation import FOREIGN, hear, must_look
 
 resource = Resource(__name__, "payment_webhooks")
 
 _UNSIGNED = Refusal("unauthorized", "the message is not signed by the payment service")
-_MUST_LOOK = (UNKNOWN_PLAN.code, NOT_FOUND.code)
 _LOG = logging.getLogger("regulars")
 
 
@@ -59,7 +56,7 @@ def receive(call: Call, program_id: str) -> HeardView | Refusal:
         wiring.metrics().put("PaymentMessageIgnored", 1)
         return HeardView("ignored")
     for one in found:
-        if one.outcome in _MUST_LOOK:
+        if must_look(one):
             _LOG.error("subscription %s: %s", one.subscription, one.outcome)
             wiring.metrics().put("MembershipUnknown", 1)
     if found and all(one.outcome == FOREIGN.code for one in found):

@@ -23,6 +23,7 @@ from chalicelib.services.accounts import Row
 from chalicelib.services.appending import Appended
 from chalicelib.services.catalog import Catalog
 from chalicelib.services.context import Here
+from chalicelib.services.memberships import Entitled, entitled
 
 
 class BalanceView(msgspec.Struct, frozen=True):
@@ -171,11 +172,35 @@ class VoucherView(msgspec.Struct, frozen=True):
     value_left: int | None
 
 
+class EntitlementsView(msgspec.Struct, frozen=True):
+    """What a member is entitled to at a moment.
+
+    `state` is `trialing`, `active`, `renewing` (the period is over and its charge is awaited),
+    `past_due`, `paused`, `suspended` (a charge is disputed), `lapsed`, `ended`, or null of somebody
+    who never had a membership. `benefits` are those that are due now, whatever the state.
+    `renews_at` is the next charge, `ends_at` when a cancelled membership is over, `benefits_until`
+    the first moment without benefits if nothing more is heard.
+    """
+
+    member_id: str
+    at: MomentText
+    plan: str | None
+    plan_name: str | None
+    price: str | None
+    state: str | None
+    benefits: list[str]
+    benefits_until: MomentText | None
+    started_at: MomentText | None
+    period_ends_at: MomentText | None
+    renews_at: MomentText | None
+    ends_at: MomentText | None
+
+
 class AccountView(msgspec.Struct, frozen=True):
     """What a member has now. `version` is that of the newest entry.
 
     `standing` is `open`, `restricted`, `closed` (merged into another) or `erased`. `tier` is null
-    where the program has no tiers.
+    where the program has no tiers, `membership` where it sells no plans.
     """
 
     member_id: str
@@ -185,6 +210,7 @@ class AccountView(msgspec.Struct, frozen=True):
     stamps: dict[str, StampsView]
     tier: TierView | None
     counters: dict[str, int]
+    membership: EntitlementsView | None
 
 
 def consent_view(one: Consent) -> ConsentView:
@@ -262,7 +288,31 @@ def account_view(
         if counter.declared
     }
     tier = _tier_view(program, snapshot, today, language)
-    return AccountView(member_id, version, standing, balances, stamps, tier, counters)
+    membership = None
+    if program.plans:
+        found = entitled(program, member_id, snapshot.membership, now)
+        membership = entitlements_view(program, found)
+    return AccountView(member_id, version, standing, balances, stamps, tier, counters, membership)
+
+
+def entitlements_view(program: Program, found: Entitled) -> EntitlementsView:
+    """What a member is entitled to, in the names of the newest version of the program."""
+    has, plan = found.membership, found.plan
+    live = has is not None and has.is_live
+    return EntitlementsView(
+        member_id=found.member_id,
+        at=to_rfc3339(found.at),
+        plan=plan.id if plan else None,
+        plan_name=text_in(plan.name, None, program.language) if plan else None,
+        price=found.price.id if found.price else None,
+        state=found.standing.value if found.standing else None,
+        benefits=list(found.benefits),
+        benefits_until=to_rfc3339(has.benefits_until) if has else None,
+        started_at=to_rfc3339(has.started_at) if has else None,
+        period_ends_at=to_rfc3339(has.period_end) if has else None,
+        renews_at=to_rfc3339(has.period_end) if has and has.renews else None,
+        ends_at=to_rfc3339(has.cancels_at) if has and live and has.cancels_at else None,
+    )
 
 
 def _tier_view(program: Program, snapshot: Snapshot, today: date, language: str) -> TierView | None:

@@ -560,6 +560,9 @@ class Billings(Protocol):
     def create(self, billing: Billing) -> bool:
         """Stores it where there is none; False where there is another one."""
 
+    def programs(self) -> list[str]:
+        """Every program that ever had one."""
+
     def forget(self, program_id: str, member_id: str) -> None: ...
 
     def of_program(self, program_id: str, after: str | None, limit: int) -> list[Billing]:

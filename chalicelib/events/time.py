@@ -1,13 +1,20 @@
-"""Time: every hour who has something due is sent to a queue, whose worker writes it down."""
+"""Time: every hour who has something due is sent to a queue, whose worker writes it down.
+
+Once a day the paid memberships are held against the payment service, by the same worker.
+"""
 
 import json
 import logging
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.kernel.clock import DAY
+from chalicelib.kernel.clock import DAY, HOUR
+from chalicelib.services.context import enter
+from chalicelib.services.memberships import Desk
+from chalicelib.services.reconciliation import must_look, reconcile_part, schedule
 from chalicelib.services.sweeps import settle_member, sweep
 
+RECONCILED_AT = 3  # the hour of the day, UTC
 _LOG = logging.getLogger("regulars")
 
 
@@ -16,6 +23,9 @@ def on_hour() -> None:
     sent = sweep(wiring.runtime().context, wiring.queues().due)
     _LOG.info("%d members have something due", sent)
     _watch_certificates()
+    now = wiring.runtime().context.clock.now()
+    if now % DAY // HOUR == RECONCILED_AT:
+        schedule(wiring.runtime().context, wiring.queues().due)
 
 
 def _watch_certificates() -> None:
@@ -33,8 +43,26 @@ def on_due(event: dict[str, Any]) -> dict[str, Any]:
     for record in event["Records"]:
         try:
             message = json.loads(record["body"])
-            settle_member(wiring.runtime().context, message["program_id"], message["member_id"])
+            if "reconcile" in message:
+                _reconcile(message["program_id"], message["reconcile"])
+            else:
+                context = wiring.runtime().context
+                settle_member(context, message["program_id"], message["member_id"])
         except Exception:
-            _LOG.exception("an account could not be settled")
+            _LOG.exception("what is due could not be done")
             failures.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failures}
+
+
+def _reconcile(program_id: str, place: str | None) -> None:
+    runtime = wiring.runtime()
+    here = enter(runtime.context, program_id)
+    payments = runtime.payments(program_id, here.program.mode) if here else None
+    if here is None or payments is None:
+        return
+    done = reconcile_part(Desk(runtime.context, here, payments), wiring.queues().due, place)
+    for one in done.found:
+        _LOG.warning("subscription %s: %s", one.subscription, one.outcome)
+    unknown = sum(must_look(one) for one in done.found)
+    if unknown:
+        wiring.metrics().put("MembershipUnknown", unknown)

@@ -9,14 +9,17 @@ import json
 from dataclasses import dataclass
 
 from chalicelib.domain.errors import Refusal
-from chalicelib.domain.ledger.memberships import ANOTHER, UNCHANGED
-from chalicelib.domain.memberships.membership import Subscription, has_begun
+from chalicelib.domain.ledger.memberships import ANOTHER, UNCHANGED, UNKNOWN_PLAN
+from chalicelib.domain.memberships.membership import Subscription, has_begun, membership_of
 from chalicelib.domain.memberships.payments import PaymentEvent
-from chalicelib.services.appending import Appended
+from chalicelib.domain.ports import Queue
+from chalicelib.services.accounts import account
+from chalicelib.services.appending import NOT_FOUND, Appended
+from chalicelib.services.context import Context
 from chalicelib.services.membership_ends import end_second, finish
 from chalicelib.services.memberships import Desk, follow
 
-CUSTOMERS = 20  # looked at in one call: three calls of the service each
+CUSTOMERS = 20  # looked at in one call: two calls of the service each
 FOREIGN = Refusal("foreign_program", "the subscription is of another program")
 _HEARD = (
     "customer.subscription.",
@@ -35,6 +38,11 @@ class Found:
     member_id: str
     outcome: str  # changed, unchanged, ended, or the code of a refusal
     change: int = 0
+
+
+def must_look(found: Found) -> bool:
+    """Whether a person must look at it: somebody pays for what nobody here knows."""
+    return found.outcome in (UNKNOWN_PLAN.code, NOT_FOUND.code)
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,8 @@ def look(desk: Desk, found: Subscription, cause: str) -> Found:
     """Follows one subscription, whoever told of it."""
     if found.program_id != desk.here.program_id or not found.member_id:
         return Found(found.id, found.member_id, FOREIGN.code)
+    if _is_known(desk, found):
+        return Found(found.id, found.member_id, UNCHANGED.code)
     done = follow(desk, found.member_id, found.id, cause)
     if done == ANOTHER:
         done = _look_again(desk, found, cause)
@@ -118,6 +128,36 @@ def _reconciled(desk: Desk, rows: list[Subscription], place: str | None) -> Reco
     found = [look(desk, one, cause) for one in rows]
     news = tuple(one for one in found if one.outcome != UNCHANGED.code)
     return Reconciled(len(rows), news, place)
+
+
+def _is_known(desk: Desk, found: Subscription) -> bool:
+    """Whether the newest entry says just this: then nothing need be fetched anew."""
+    head = account(desk.context, desk.here, found.member_id)
+    program = desk.context.catalog.in_force(desk.here.program, desk.here.now)
+    if isinstance(head, Refusal) or program is None:
+        return False
+    has, plan = head.snapshot.membership, program.plans.get(found.plan)
+    if has is None or plan is None or has.subscription != found.id:
+        return False
+    price = plan.price(found.price)
+    return membership_of(found, plan, price.number if price else 0, has, desk.here.now) == has
+
+
+def schedule(context: Context, queue: Queue) -> None:
+    """Has everything looked at, program by program, by the worker of a queue."""
+    queue.send([_message(one, None) for one in context.store.billings.programs()])
+
+
+def reconcile_part(desk: Desk, queue: Queue, place: str | None) -> Reconciled:
+    """Looks at a part, then sends the message of the next; one that fails comes again."""
+    done = reconcile(desk, place)
+    if done.place is not None:
+        queue.send([_message(desk.here.program_id, done.place)])
+    return done
+
+
+def _message(program_id: str, place: str | None) -> str:
+    return json.dumps({"program_id": program_id, "reconcile": place})
 
 
 def _look_again(desk: Desk, found: Subscription, cause: str) -> Appended | Refusal:

@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib.adapters.memory.store import memory_store
 from chalicelib.kernel.clock import SECOND, from_rfc3339, to_rfc3339
+from chalicelib.services.sweeps import settle_member
 from local.stripe_stand_in import SECRET_KEY, WEBHOOK_SECRET, StripeStandIn
 from local.stripe_stand_in.webhooks import body_of, signature
 from tests.fakes.shop import Reply, Shop
@@ -28,6 +29,7 @@ class PlanShop(Shop):
         )
         self.stand_in = stand_in
         self.keys = 0
+        self.members: list[str] = []
 
     def set_clock(self, moment: str) -> None:
         """Moves the test clock, and what is due with it."""
@@ -56,9 +58,20 @@ class PlanShop(Shop):
         assert status == 303
         self.hear()
 
+    def enrol(self, **fields: Any) -> str:
+        """A new member's id."""
+        self.members.append(super().enrol(**fields))
+        return self.members[-1]
+
     def hear(self, since: int = 0) -> list[int]:
-        """Stripe's messages come, each once and in their order; the statuses of the answers."""
-        return [self.tell(one).status for one in self.stand_in.events[since:]]
+        """Stripe's messages come, each once and in their order; the statuses of the answers.
+
+        What is due of the members then is noted, as the stream and its queue do.
+        """
+        answers = [self.tell(one).status for one in self.stand_in.events[since:]]
+        for one in self.members:
+            settle_member(self.runtime.context, self.program_id, one)
+        return answers
 
     def tell(self, event: dict[str, Any], **headers: str) -> Reply:
         """One message, signed just now."""

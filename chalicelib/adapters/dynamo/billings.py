@@ -7,6 +7,7 @@ from chalicelib.domain.memberships.payments import Billing, Termination
 
 _BILLING = "billing"
 _TERMINATION = "termination"
+_PROGRAMS = "billing_programs"
 
 
 class DynamoBillings:
@@ -27,7 +28,12 @@ class DynamoBillings:
             gpk=f"{billing.program_id}#{_BILLING}",
             gsk=billing.member_id,
         )
+        program = self._records.record(_PROGRAMS, billing.program_id, _PROGRAMS, None)
+        self._records.put(program)
         return self._records.put_new(record)
+
+    def programs(self) -> list[str]:
+        return [record.sk for record in self._records.under(_PROGRAMS)]
 
     def forget(self, program_id: str, member_id: str) -> None:
         self._records.delete(_billing(program_id, member_id), _BILLING)

@@ -660,6 +660,7 @@ class MemoryBillings:
 
     def __init__(self) -> None:
         self._billings: dict[tuple[str, str], Billing] = {}
+        self._programs: dict[str, None] = {}
         self._terminations: dict[tuple[str, str], Termination] = {}
 
     def of(self, program_id: str, member_id: str) -> Billing | None:
@@ -667,7 +668,11 @@ class MemoryBillings:
 
     def create(self, billing: Billing) -> bool:
         key = (billing.program_id, billing.member_id)
+        self._programs.setdefault(billing.program_id)
         return self._billings.setdefault(key, billing) == billing
+
+    def programs(self) -> list[str]:
+        return list(self._programs)
 
     def forget(self, program_id: str, member_id: str) -> None:
         self._billings.pop((program_id, member_id), None)

@@ -51,6 +51,7 @@ from chalicelib.kernel.signatures import BadSignature
 TIMEOUT_SECONDS = 8  # an answer of ours may need three calls within API Gateway's 29 s
 RETRIES = 1
 TOLERANCE = 5 * MINUTE
+SUBSCRIPTIONS = 20  # of one look at the account: a call more for each
 _KEY = "regulars_key"
 _LOG = logging.getLogger("regulars")
 
@@ -372,22 +373,25 @@ class StripePayments:
         found = calls.found(
             lambda: calls.do(self._api.subscriptions.retrieve, subscription_id, asked)
         )
-        return None if found is None else self._read(found)
+        return None if found is None else subscription_of(found, self._disputes(found["customer"]))
 
     def subscriptions_of(self, customer_id: str) -> list[Subscription]:
         """All that a customer has or had, newest first."""
         asked = {"customer": customer_id, "status": "all", "expand": ["data.latest_invoice"]}
-        return [self._read(one) for one in calls.pages(self._api.subscriptions.list, **asked)]
+        disputes = self._disputes(customer_id)
+        rows = calls.pages(self._api.subscriptions.list, **asked)
+        return [subscription_of(one, disputes) for one in rows]
 
     def subscriptions_after(self, after: str | None) -> tuple[list[Subscription], str | None]:
         """A page of all subscriptions of the account, and where the next begins."""
-        asked: Object = {"status": "all", "limit": PAGE, "expand": ["data.latest_invoice"]}
+        asked: Object = {"status": "all", "limit": SUBSCRIPTIONS, "expand": ["data.latest_invoice"]}
         if after:
             asked["starting_after"] = after
         page = calls.do(self._api.subscriptions.list, asked)
         rows = page["data"]
         following = rows[-1]["id"] if page["has_more"] and rows else None
-        return [self._read(one) for one in rows], following
+        found = [subscription_of(one, self._disputes(one["customer"])) for one in rows]
+        return found, following
 
     def customer_of_charge(self, charge_id: str) -> str | None:
         """Whom a charge was made from."""
@@ -437,14 +441,15 @@ class StripePayments:
             return event_of(event)
         raise BadSignature
 
-    def _read(self, one: Object) -> Subscription:
-        charges = calls.do(self._api.charges.list, {"customer": one["customer"], "limit": PAGE})
-        disputes: list[Object] = []
-        for charge in charges["data"]:
+    def _disputes(self, customer_id: str) -> list[Object]:
+        """Those of a customer's charges that are not won."""
+        asked = {"customer": customer_id, "limit": PAGE}
+        charges = calls.do(self._api.charges.list, asked)["data"]
+        rows: list[Object] = []
+        for charge in charges:
             if charge["disputed"]:
-                rows = calls.do(self._api.disputes.list, {"charge": charge["id"]})["data"]
-                disputes += open_disputes(rows)
-        return subscription_of(one, disputes)
+                rows += calls.do(self._api.disputes.list, {"charge": charge["id"]})["data"]
+        return open_disputes(rows)
 
 
 def _metadata(sale: Sale) -> dict[str, str]:

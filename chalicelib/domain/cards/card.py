@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from chalicelib.domain.cards.message import Said
+from chalicelib.domain.cards.plan_texts import plan_texts
 from chalicelib.domain.ledger.account import balance_of
 from chalicelib.domain.ledger.entries import Snapshot
 from chalicelib.domain.members.member import Member
@@ -107,6 +108,8 @@ class Card:
     voided: bool = False
     tier: str | None = None  # as members read it
     tier_progress: str | None = None  # how far it is to the next: `450 / 500`
+    plan: str | None = None  # the paid plan, as members read it
+    plan_state: str | None = None  # `Renews on 3 Mar 2027`
     printed: Print = Print()
     message: Said | None = None  # the newest that was said to this member alone
 
@@ -118,7 +121,7 @@ class Card:
     @property
     def digest(self) -> bytes:
         """16 bytes that differ when the card does."""
-        fields = _without(asdict(self), "tier", "tier_progress", "message")
+        fields = _without(asdict(self), "tier", "tier_progress", "plan", "plan_state", "message")
         fields["balances"] = [_without(one, "text", "expires") for one in fields["balances"]]
         for place in fields["printed"]["places"]:
             place |= {name: str(place[name]) for name in ("latitude", "longitude")}
@@ -139,10 +142,11 @@ class Card:
         `{stamps.progress}` a currency with a goal as `7 / 8`. A look for any program asks for the
         `{first}` and the `{second}` currency instead; `.shown` is the progress where there is a
         goal, and otherwise the amount. `{tier}` is the tier, `{tier.progress}` how far it is to the
-        next as `450 / 500`. `.expires` is what of a currency is gone next and when, as the member's
-        language writes it, and `.face` is what is written over the picture: the balance where it
-        is not drawn as stamps. What the card does not have is absent, and a look leaves out the
-        field that asks for it.
+        next as `450 / 500`; `{plan}` is the paid plan, `{plan.state}` when it renews or ends.
+        `.expires` is what of a currency is gone next and when, as the member's language writes it,
+        and `.face` is what is written over the picture: the balance where it is not drawn as
+        stamps. What the card does not have is absent, and a look leaves out the field that asks
+        for it.
         """
         values: dict[str, str | int] = {
             "program_name": self.program_name,
@@ -155,6 +159,8 @@ class Card:
             values["tier"] = self.tier
         if self.tier_progress:
             values["tier.progress"] = self.tier_progress
+        if self.plan and self.plan_state:
+            values |= {"plan": self.plan, "plan.state": self.plan_state}
         for balance in self.balances:
             values |= balance.values(balance.currency)
         for place, balance in zip(("first", "second"), self.balances, strict=False):
@@ -192,6 +198,7 @@ def card_of(program: Program, member: Member, snapshot: Snapshot, now: Instant) 
     today = local_date(now, program.zone).toordinal()
     level = program.tiers.tier(snapshot.held, today) if program.tiers else None
     look, printed = _printed(program, level.id if level else None, language)
+    plan = plan_texts(program, snapshot.membership, now, language)
     balances = []
     for currency in program.currencies:
         balance = balance_of(snapshot, currency.number)
@@ -210,6 +217,8 @@ def card_of(program: Program, member: Member, snapshot: Snapshot, now: Instant) 
         balances=tuple(balances),
         tier=text_in(level.label, language, program.language) if level else None,
         tier_progress=_progress(program, snapshot, level, today),
+        plan=plan[0] if plan else None,
+        plan_state=plan[1] if plan else None,
         printed=printed,
     )
 
