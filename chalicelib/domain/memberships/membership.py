@@ -235,11 +235,11 @@ def standing_at(membership: Membership, at: Instant) -> Standing:
     over = at >= membership.benefits_until
     if status is Status.ENDED or 0 < membership.cancels_at <= at:
         return Standing.ENDED
-    if status in (Status.SUSPENDED, Status.PAUSED):
-        return Standing[status.name]
+    if status is Status.SUSPENDED:
+        return Standing.SUSPENDED
     if over:
         return Standing.LAPSED
-    if status is not Status.PAST_DUE and at >= membership.paid_until:
+    if status in (Status.TRIALING, Status.ACTIVE) and at >= membership.paid_until:
         return Standing.RENEWING
     return Standing[status.name]
 
