@@ -7,7 +7,7 @@ message, or by the reconciliation.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.ledger import refs
@@ -267,11 +267,16 @@ def portal(desk: Desk, member_id: str, return_url: str) -> str | Refusal:
 
 
 def customer_of(desk: Desk, member_id: str) -> Billing | Refusal:
-    """The member as a customer of the payment service."""
+    """The member as the customer who pays for the newest membership, of several in one member."""
     head = strong_head(desk.context, LogKey(desk.here.program_id, member_id))
     if head is None:
         return NOT_FOUND
-    return billing_of(desk, head) or NO_CUSTOMER
+    known = billing_of(desk, head)
+    has = head.snapshot.membership
+    if known is None or has is None or not head.snapshot.merged:
+        return known or NO_CUSTOMER
+    found = desk.payments.subscription(has.subscription)
+    return replace(known, customer_id=found.customer_id) if found else known
 
 
 def _serve(desk: Desk, member_id: str) -> _Customer | Refusal:
@@ -293,6 +298,7 @@ def _sale(desk: Desk, member_id: str, wish: Wish) -> Sale | Refusal:
     customer = _serve(desk, member_id)
     if isinstance(customer, Refusal):
         return customer
+    customer = _looked_up(desk, customer)
     had = customer.head.snapshot.membership
     if had is not None and had.is_live:
         return ANOTHER
@@ -308,6 +314,18 @@ def _sale(desk: Desk, member_id: str, wish: Wish) -> Sale | Refusal:
             return Refusal("unknown_promotion_code", error.reason, (error,))
     trial_days = plan.trial_days if had is None else 0
     return _sale_of(customer, plan, price, trial_days, promotion)
+
+
+def _looked_up(desk: Desk, customer: _Customer) -> _Customer:
+    """With what he has bought and nobody told us of yet: else he might pay twice."""
+    billing = billing_of(desk, customer.head)
+    if billing is None:
+        return customer
+    cause = f"asked {desk.context.ids.new('ask')}"
+    for one in desk.payments.subscriptions_of(billing.customer_id)[::-1]:
+        follow(desk, customer.member.id, one.id, cause)
+    head = account(desk.context, desk.here, customer.member.id)
+    return customer if isinstance(head, Refusal) else replace(customer, head=head)
 
 
 def _sale_of(
