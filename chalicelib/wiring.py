@@ -103,6 +103,7 @@ class Runtime:
             clock=clock or SystemClock(),
             ids=ids or RandomIds(),
             pause=pause or FullJitter(),
+            payments=self.payments,
         )
         self.doorkeeper = Doorkeeper(self.context)
         self._builders: dict[str, ApplePassBuilder] = {}

@@ -39,6 +39,7 @@ _STATUSES: dict[str, HTTPStatus] = {
     "no_customer": HTTPStatus.NOT_FOUND,
     "not_entitled": HTTPStatus.CONFLICT,
     "preview_expired": HTTPStatus.CONFLICT,
+    "not_paid": HTTPStatus.CONFLICT,
     "unchanged": HTTPStatus.CONFLICT,
     "payment_failed": HTTPStatus.PAYMENT_REQUIRED,
     "too_many_merged": HTTPStatus.CONFLICT,

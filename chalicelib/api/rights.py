@@ -62,6 +62,13 @@ class ExportedOrderView(msgspec.Struct, frozen=True):
     order: dict[str, Any]
 
 
+class CustomerView(msgspec.Struct, frozen=True):
+    """That the member is a customer of Stripe, which keeps cards, invoices and receipts of him."""
+
+    member_id: str
+    stripe_customer: str
+
+
 class ExportView(msgspec.Struct, frozen=True):
     """Everything that is held of a person; members who were merged into him included.
 
@@ -77,6 +84,7 @@ class ExportView(msgspec.Struct, frozen=True):
     devices: list[DeviceView]
     messages: list[MessageView]
     vouchers: list[VoucherView]
+    customers: list[CustomerView]
     operations: list[AuditView]
     orders: list[ExportedOrderView]
     entries: list[EntryView]
@@ -129,6 +137,7 @@ def export(call: Call, member_id: str) -> ExportView | Refusal:
         ],
         messages=[message_view(one) for one in held.messages],
         vouchers=[voucher_view(one, call.here.now) for one in held.vouchers],
+        customers=[CustomerView(one.member_id, one.customer_id) for one in held.billings],
         operations=[audit_view(row) for row in held.operations if _is_shop(call)],
         orders=[_order_view(record) for record in pages.orders],
         entries=[

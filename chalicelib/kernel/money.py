@@ -3,6 +3,7 @@
 Source: ISO 4217 list one; the number of decimals is the currency's minor unit.
 """
 
+_THOUSANDTHS = 3  # decimals
 MAX_AMOUNT = 10**12  # of minor units, points or anything else counted
 
 _TWO_DECIMALS = (
@@ -28,6 +29,14 @@ DECIMALS: dict[str, int] = {
 def is_currency(code: str) -> bool:
     """Whether `code` is a currency of ISO 4217 in use."""
     return code in DECIMALS
+
+
+def step_of(code: str) -> int:
+    """What an amount that cards are charged is a multiple of, in minor units.
+
+    Source: docs.stripe.com, "Supported currencies": of three decimals the last is 0.
+    """
+    return 10 if DECIMALS[code] >= _THOUSANDTHS else 1
 
 
 def format_amount(amount: int, code: str) -> str:

@@ -1,10 +1,11 @@
 """What every use case works with: the store, the clock, the programs and the derived keys."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from chalicelib.domain.ports import Store
-from chalicelib.domain.program.program import ProgramHead
+from chalicelib.domain.ports import Payments, Store
+from chalicelib.domain.program.program import Mode, ProgramHead
 from chalicelib.kernel.clock import Clock, Instant, Pause
 from chalicelib.kernel.ids import Ids
 from chalicelib.kernel.keys import derive
@@ -32,6 +33,7 @@ class Context:
     clock: Clock
     ids: Ids
     pause: Pause
+    payments: Callable[[str, Mode], Payments | None]  # who takes a program's money, if anybody
 
 
 @dataclass(frozen=True)

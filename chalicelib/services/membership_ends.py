@@ -5,12 +5,11 @@ finds it open finishes it. Each step may be done twice without doing more than o
 """
 
 from chalicelib.domain.errors import Refusal
-from chalicelib.domain.ledger.entries import LogKey
-from chalicelib.domain.memberships.membership import Membership, Subscription
+from chalicelib.domain.memberships.membership import Membership, Subscription, membership_of
 from chalicelib.domain.memberships.payments import Termination
 from chalicelib.domain.memberships.refunding import NOTHING, Refundable, refundable
 from chalicelib.services import members
-from chalicelib.services.appending import strong_head
+from chalicelib.services.accounts import account
 from chalicelib.services.memberships import NO_MEMBERSHIP, Desk, follow
 
 SECOND_ONE = "the member had another membership already"
@@ -46,11 +45,11 @@ def finish(desk: Desk, termination: Termination) -> None:
     """Does what is left of it. Raises `Unavailable`, and can be done again."""
     subscription = termination.subscription
     key = desk.key(f"{subscription}#end")
+    desk.payments.cancel_now(key, subscription)
     if termination.payment and termination.amount:
         desk.payments.refund(
             f"{key}#refund", termination.payment, termination.amount, termination.money
         )
-    desk.payments.cancel_now(key, subscription)
     follow(desk, termination.member_id, subscription, "ended")
     desk.context.store.billings.close(termination)
 
@@ -66,9 +65,11 @@ def _carry_out(desk: Desk, wanted: Termination) -> Termination:
 
 def _ending(desk: Desk, member_id: str) -> Termination | Refusal:
     """What is to be done, or was ordered before."""
-    head = strong_head(desk.context, LogKey(desk.here.program_id, member_id))
-    has = head.snapshot.membership if head is not None else None
-    if head is None or has is None:
+    head = account(desk.context, desk.here, member_id)
+    if isinstance(head, Refusal):
+        return head
+    has = head.snapshot.membership
+    if has is None:
         return NO_MEMBERSHIP
     ordered = desk.context.store.billings.termination(desk.here.program_id, has.subscription)
     if ordered is not None:
@@ -82,8 +83,10 @@ def _decided(desk: Desk, member_id: str, has: Membership) -> Termination | Refus
     program = desk.context.catalog.in_force(desk.here.program, desk.here.now)
     plan = program.plans_by_number.get(has.plan) if program else None
     found = desk.payments.subscription(has.subscription)
-    if program is None or plan is None or found is None:
+    if program is None or plan is None or found is None or found.ended_at:
         return NO_MEMBERSHIP
+    # A period that began and that nobody told us of yet: no benefit was used in it.
+    has = membership_of(found, plan, has.price, has, desk.here.now)
     charge = desk.payments.last_charge(found)
     back = Refundable(0, found.money, NOTHING)
     if charge is not None:

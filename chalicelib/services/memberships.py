@@ -7,7 +7,7 @@ message, or by the reconciliation.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.ledger import refs
@@ -16,6 +16,7 @@ from chalicelib.domain.ledger.commands import FollowSubscription, MembershipFact
 from chalicelib.domain.ledger.entries import LogKey
 from chalicelib.domain.ledger.memberships import ANOTHER, UNCHANGED
 from chalicelib.domain.ledger.progress import know
+from chalicelib.domain.ledger.standing import not_open
 from chalicelib.domain.members.member import Member
 from chalicelib.domain.memberships.membership import (
     Membership,
@@ -40,6 +41,7 @@ from chalicelib.services.order_facts import person_of
 
 NO_MEMBERSHIP = Refusal("no_membership", "the member has no paid membership")
 NO_CUSTOMER = Refusal("no_customer", "the member never paid for a plan")
+NOT_PAID = Refusal("not_paid", "first what runs must be paid for, or resumed")
 HAS_IT = Refusal("unchanged", "the member has this plan at this price")
 PREVIEWS_LAST = HOUR
 
@@ -55,6 +57,10 @@ class Desk:
     def key(self, ref: str) -> str:
         """The idempotency key of a call, from the ref of what caused it."""
         return f"{self.here.program_id}:{ref}"
+
+    def keyed(self, member_id: str, idempotency_key: str, kind: str) -> str:
+        """That of what a caller wants for a member: another member's key is another one."""
+        return self.key(f"{member_id}:{refs.keyed(idempotency_key, kind)}")
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,7 @@ def check_out(
     if isinstance(sale, Refusal):
         return sale
     customer = _billing(desk, sale.member_id)
-    key = desk.key(refs.keyed(idempotency_key, "checkout"))
+    key = desk.keyed(sale.member_id, idempotency_key, "checkout")
     return desk.payments.checkout(key, customer.customer_id, sale, *pages)
 
 
@@ -131,14 +137,14 @@ def subscribe(desk: Desk, member_id: str, wish: Wish, idempotency_key: str) -> B
     if isinstance(sale, Refusal):
         return sale
     customer = _billing(desk, sale.member_id)
-    key = desk.key(refs.keyed(idempotency_key, "subscribe"))
+    key = desk.keyed(sale.member_id, idempotency_key, "subscribe")
     begun = desk.payments.subscribe(key, customer.customer_id, sale)
     if isinstance(begun, Refusal):
         return begun
     for one in desk.payments.subscriptions_of(customer.customer_id):
         if one.status is PaymentStatus.INCOMPLETE and one.id != begun.subscription:
             desk.payments.cancel_now(desk.key(f"{one.id}#given up"), one.id)
-    follow(desk, sale.member_id, begun.subscription, f"key:{idempotency_key}")
+    follow(desk, sale.member_id, begun.subscription, f"key:{idempotency_key}#subscribe")
     return begun
 
 
@@ -159,23 +165,23 @@ def change(
         reason = "is not the moment of a preview of the last hour"
         return Refusal("preview_expired", reason, (FieldError("previewed_at", reason),))
     found = _change(desk, member_id, wish)
-    if found == HAS_IT:
-        return entitlements(desk.context, desk.here, member_id)
     if isinstance(found, Refusal):
-        return found
+        return found if found != HAS_IT else entitlements(desk.context, desk.here, member_id)
     subscription, sale = found
-    key = desk.key(refs.keyed(idempotency_key, "change"))
+    if at < subscription.period_start:
+        return Refusal("preview_expired", "another period has begun since the preview")
+    key = desk.keyed(sale.member_id, idempotency_key, "change")
     refusal = desk.payments.change(key, subscription, sale, at)
     if refusal is not None:
         return refusal
-    return _followed(desk, member_id, subscription.id, f"key:{idempotency_key}")
+    return _followed(desk, member_id, subscription.id, f"key:{idempotency_key}#change")
 
 
 def cancel_at_period_end(desk: Desk, member_id: str, idempotency_key: str) -> Entitled | Refusal:
     """The membership ends when what was paid for is over."""
 
-    def ask(key: str, membership: Membership) -> None:
-        desk.payments.cancel_at_period_end(key, membership.subscription, cancels=True)
+    def ask(key: str, found: Subscription) -> Refusal | None:
+        return desk.payments.cancel_at_period_end(key, found.id, cancels=True)
 
     return _ask(desk, member_id, idempotency_key, "cancel", ask)
 
@@ -188,23 +194,28 @@ def pause(
         error = FieldError("resumes_at", "lies in the past")
         return Refusal("invalid_request", error.reason, (error,))
 
-    def ask(key: str, membership: Membership) -> None:
-        found = desk.payments.subscription(membership.subscription)
-        if found is not None and found.status is not PaymentStatus.PAUSED:
-            desk.payments.pause(key, found, resumes_at)
+    def ask(key: str, found: Subscription) -> Refusal | None:
+        if found.status is PaymentStatus.PAUSED:
+            return None
+        return desk.payments.pause(key, found, resumes_at)
 
     return _ask(desk, member_id, idempotency_key, "pause", ask)
 
 
 def resume(desk: Desk, member_id: str, idempotency_key: str) -> Entitled | Refusal:
-    """Takes a pause or a cancellation back that is not over yet."""
+    """Takes a pause or a cancellation back that is not over yet.
 
-    def ask(key: str, membership: Membership) -> None:
-        found = desk.payments.subscription(membership.subscription)
-        if found is not None and found.status is PaymentStatus.PAUSED:
-            desk.payments.resume(f"{key}#collect", found.id)
-        if found is not None and found.cancels_at:
-            desk.payments.cancel_at_period_end(f"{key}#keep", found.id, cancels=False)
+    Where nothing is paid for any more a period begins now, and is charged at once.
+    """
+
+    def ask(key: str, found: Subscription) -> Refusal | None:
+        refusal = None
+        if found.status is PaymentStatus.PAUSED:
+            anew = found.paid_until <= desk.here.now
+            refusal = desk.payments.resume(f"{key}#collect", found.id, anew=anew)
+        if refusal is None and found.cancels_at:
+            refusal = desk.payments.cancel_at_period_end(f"{key}#keep", found.id, cancels=False)
+        return refusal
 
     return _ask(desk, member_id, idempotency_key, "resume", ask)
 
@@ -256,11 +267,16 @@ def portal(desk: Desk, member_id: str, return_url: str) -> str | Refusal:
 
 
 def customer_of(desk: Desk, member_id: str) -> Billing | Refusal:
-    """The member as a customer of the payment service."""
+    """The member as the customer who pays for the newest membership, of several in one member."""
     head = strong_head(desk.context, LogKey(desk.here.program_id, member_id))
     if head is None:
         return NOT_FOUND
-    return billing_of(desk, head) or NO_CUSTOMER
+    known = billing_of(desk, head)
+    has = head.snapshot.membership
+    if known is None or has is None or not head.snapshot.merged:
+        return known or NO_CUSTOMER
+    found = desk.payments.subscription(has.subscription)
+    return replace(known, customer_id=found.customer_id) if found else known
 
 
 def _serve(desk: Desk, member_id: str) -> _Customer | Refusal:
@@ -269,6 +285,9 @@ def _serve(desk: Desk, member_id: str) -> _Customer | Refusal:
     program = desk.context.catalog.in_force(desk.here.program, desk.here.now)
     if isinstance(head, Refusal):
         return head
+    refusal = not_open(head)
+    if refusal is not None:
+        return refusal
     if isinstance(member, Refusal) or program is None:
         return member if isinstance(member, Refusal) else NO_PROGRAM
     return _Customer(member, head, program)
@@ -279,6 +298,7 @@ def _sale(desk: Desk, member_id: str, wish: Wish) -> Sale | Refusal:
     customer = _serve(desk, member_id)
     if isinstance(customer, Refusal):
         return customer
+    customer = _looked_up(desk, customer)
     had = customer.head.snapshot.membership
     if had is not None and had.is_live:
         return ANOTHER
@@ -294,6 +314,18 @@ def _sale(desk: Desk, member_id: str, wish: Wish) -> Sale | Refusal:
             return Refusal("unknown_promotion_code", error.reason, (error,))
     trial_days = plan.trial_days if had is None else 0
     return _sale_of(customer, plan, price, trial_days, promotion)
+
+
+def _looked_up(desk: Desk, customer: _Customer) -> _Customer:
+    """With what he has bought and nobody told us of yet: else he might pay twice."""
+    billing = billing_of(desk, customer.head)
+    if billing is None:
+        return customer
+    cause = f"asked {desk.context.ids.new('ask')}"
+    for one in desk.payments.subscriptions_of(billing.customer_id)[::-1]:
+        follow(desk, customer.member.id, one.id, cause)
+    head = account(desk.context, desk.here, customer.member.id)
+    return customer if isinstance(head, Refusal) else replace(customer, head=head)
 
 
 def _sale_of(
@@ -341,7 +373,18 @@ def _change(desk: Desk, member_id: str, wish: Wish) -> tuple[Subscription, Sale]
     if (plan.number, price.number) == (has.plan, has.price):
         return HAS_IT
     found = desk.payments.subscription(has.subscription)
-    return NO_MEMBERSHIP if found is None else (found, _sale_of(customer, plan, price))
+    if found is None or found.ended_at:
+        return NO_MEMBERSHIP
+    return _why_not(desk, found, price) or (found, _sale_of(customer, plan, price))
+
+
+def _why_not(desk: Desk, found: Subscription, price: Price) -> Refusal | None:
+    """Why a subscription cannot be changed now: what is not paid for would be given back."""
+    if price.money != found.money:
+        error = FieldError("price", f"the membership is paid for in {found.money}")
+        return Refusal("not_eligible", error.reason, (error,))
+    running = found.status in (PaymentStatus.TRIALING, PaymentStatus.ACTIVE)
+    return None if running and found.paid_until > desk.here.now else NOT_PAID
 
 
 def _billing(desk: Desk, member_id: str) -> Billing:
@@ -371,7 +414,7 @@ def _ask(
     member_id: str,
     idempotency_key: str,
     what: str,
-    ask: Callable[[str, Membership], None],
+    ask: Callable[[str, Subscription], Refusal | None],
 ) -> Entitled | Refusal:
     """Asks something of the member's subscription, then follows it."""
     head = account(desk.context, desk.here, member_id)
@@ -380,8 +423,13 @@ def _ask(
     has = head.snapshot.membership
     if has is None or not has.is_live:
         return NO_MEMBERSHIP
-    ask(desk.key(refs.keyed(idempotency_key, what)), has)
-    return _followed(desk, member_id, has.subscription, f"key:{idempotency_key}#{what}")
+    cause = f"key:{idempotency_key}#{what}"
+    found = desk.payments.subscription(has.subscription)
+    if found is None or found.ended_at:
+        follow(desk, member_id, has.subscription, cause)
+        return NO_MEMBERSHIP
+    refusal = ask(desk.keyed(head.key.member_id, idempotency_key, what), found)
+    return refusal or _followed(desk, member_id, found.id, cause)
 
 
 def _followed(desk: Desk, member_id: str, subscription: str, cause: str) -> Entitled | Refusal:

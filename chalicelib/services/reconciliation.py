@@ -6,12 +6,15 @@ at all subscriptions of the account that name the program.
 """
 
 import json
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 
-from chalicelib.domain.errors import Refusal
+from chalicelib.domain.errors import Contended, Fault, Refusal, Unavailable
 from chalicelib.domain.ledger.memberships import ANOTHER, UNCHANGED, UNKNOWN_PLAN
 from chalicelib.domain.memberships.membership import Subscription, has_begun, membership_of
-from chalicelib.domain.memberships.payments import PaymentEvent
+from chalicelib.domain.memberships.payments import PaymentEvent, Termination
 from chalicelib.domain.ports import Queue
 from chalicelib.services.accounts import account
 from chalicelib.services.appending import NOT_FOUND, Appended
@@ -20,7 +23,9 @@ from chalicelib.services.membership_ends import end_second, finish
 from chalicelib.services.memberships import Desk, follow
 
 CUSTOMERS = 20  # looked at in one call: two calls of the service each
+FAILED = "failed"  # at something that does not pass by itself
 FOREIGN = Refusal("foreign_program", "the subscription is of another program")
+_LOG = logging.getLogger("regulars")
 _HEARD = (
     "customer.subscription.",
     "invoice.",
@@ -42,7 +47,7 @@ class Found:
 
 def must_look(found: Found) -> bool:
     """Whether a person must look at it: somebody pays for what nobody here knows."""
-    return found.outcome in (UNKNOWN_PLAN.code, NOT_FOUND.code)
+    return found.outcome in (UNKNOWN_PLAN.code, NOT_FOUND.code, FAILED)
 
 
 @dataclass(frozen=True)
@@ -110,8 +115,8 @@ def advance_test_clocks(desk: Desk) -> None:
 def _finish_all(desk: Desk) -> Reconciled:
     done = []
     for one in desk.context.store.billings.open_terminations(desk.here.program_id):
-        finish(desk, one)
-        done.append(Found(one.subscription, one.member_id, "ended"))
+        known = Found(one.subscription, one.member_id, "ended")
+        done.append(_apart(known, partial(_finished, desk, one, known)))
     return Reconciled(len(done), tuple(done), _place("customers", None))
 
 
@@ -125,9 +130,27 @@ def _customers(desk: Desk, after: str | None) -> Reconciled:
 
 def _reconciled(desk: Desk, rows: list[Subscription], place: str | None) -> Reconciled:
     cause = f"reconciled {desk.context.ids.new('rec')}"
-    found = [look(desk, one, cause) for one in rows]
+    found = [
+        _apart(Found(one.id, one.member_id, ""), partial(look, desk, one, cause)) for one in rows
+    ]
     news = tuple(one for one in found if one.outcome != UNCHANGED.code)
     return Reconciled(len(rows), news, place)
+
+
+def _finished(desk: Desk, one: Termination, known: Found) -> Found:
+    finish(desk, one)
+    return known
+
+
+def _apart(known: Found, done: Callable[[], Found]) -> Found:
+    """One that cannot be dealt with does not keep the others from it."""
+    try:
+        return done()
+    except (Unavailable, Contended):
+        raise
+    except Fault:
+        _LOG.exception("subscription %s", known.subscription)
+        return replace(known, outcome=FAILED)
 
 
 def _is_known(desk: Desk, found: Subscription) -> bool:
@@ -162,9 +185,10 @@ def _message(program_id: str, place: str | None) -> str:
 
 def _look_again(desk: Desk, found: Subscription, cause: str) -> Appended | Refusal:
     """The other membership may have ended without our knowing."""
-    for other in desk.payments.subscriptions_of(found.customer_id):
-        if other.id != found.id:
-            follow(desk, found.member_id, other.id, cause)
+    head = account(desk.context, desk.here, found.member_id)
+    has = None if isinstance(head, Refusal) else head.snapshot.membership
+    if has is not None:
+        follow(desk, found.member_id, has.subscription, cause)
     return follow(desk, found.member_id, found.id, cause)
 
 

@@ -3,13 +3,14 @@
 GDPR (EU 2016/679): access and portability (Articles 15 and 20), restriction (18), erasure (17).
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chalicelib.domain.access.audit import AuditRow
 from chalicelib.domain.cards.card import IssuedPass
 from chalicelib.domain.cards.message import PassMessage
-from chalicelib.domain.errors import Contended, Corrupt, Refusal
+from chalicelib.domain.errors import Contended, Corrupt, Fault, Refusal
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.commands import ChangeStanding, Void
 from chalicelib.domain.ledger.entries import LogKey, Standing
@@ -21,6 +22,7 @@ from chalicelib.domain.ledger.standing import (
     UNRESTRICTED,
 )
 from chalicelib.domain.members.member import Consent, Member
+from chalicelib.domain.memberships.payments import Billing
 from chalicelib.domain.ports import OrderRecord, Registration
 from chalicelib.domain.program.program import Program
 from chalicelib.domain.rewards.voucher import Voucher
@@ -30,6 +32,7 @@ from chalicelib.services.context import Context, Here
 from chalicelib.services.members import NO_PROGRAM
 
 PAGE = 100
+_LOG = logging.getLogger("regulars")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Held:
     messages: list[PassMessage]
     operations: list[AuditRow]
     vouchers: list[Voucher]
+    billings: list[Billing]
 
     @property
     def member_ids(self) -> tuple[str, ...]:
@@ -69,6 +73,7 @@ def export(context: Context, here: Here, member_id: str) -> Held | Refusal:
     found = (store.members.get(program_id, one) for one in ids)
     phones = store.passes.registrations_of_member
     issued = (store.passes.issued(program_id, one) for one in ids)
+    customers = (store.billings.of(program_id, one) for one in ids)
     return Held(
         head=head,
         profiles=[one for one in found if one is not None],
@@ -78,6 +83,7 @@ def export(context: Context, here: Here, member_id: str) -> Held | Refusal:
         messages=[said for one in ids for said in store.passes.messages(program_id, one)],
         operations=[row for one in ids for row in store.audit.of_member(program_id, one)],
         vouchers=[voucher for one in ids for voucher in _vouchers(context, program_id, one)],
+        billings=[one for one in customers if one is not None],
     )
 
 
@@ -127,8 +133,9 @@ def erase(context: Context, here: Here, member_id: str) -> Head | Refusal:
     """Forgets a person, for ever; what he owned is forfeited, his chain of entries stays.
 
     The tombstone comes first, so that nothing new comes in. Whatever was cut off half way is
-    finished by the same call again, or by the sweep an hour later (`sweeps.py`). A pass in Google
-    Wallet is emptied by the wallet queue, which sees the tombstone.
+    finished by the same call again, or by the sweep an hour later (`sweeps.py`): also where the
+    payment service cannot be reached now. A pass in Google Wallet is emptied by the wallet queue,
+    which sees the tombstone.
     """
     for attempt in range(TRIES):
         voided = _void_reservations(context, here, member_id)
@@ -136,7 +143,11 @@ def erase(context: Context, here: Here, member_id: str) -> Head | Refusal:
             return voided
         head = _stand(context, here, member_id, Standing.ERASED, ERASED)
         if isinstance(head, Head):
-            forget(context, head)
+            _forget_here(context, head)
+            try:
+                _forget_there(context, here, head)
+            except Fault:
+                _LOG.exception("a customer is forgotten by the next sweep")
             return head
         if head != HAS_RESERVATIONS:
             return head
@@ -144,10 +155,36 @@ def erase(context: Context, here: Here, member_id: str) -> Head | Refusal:
     raise Contended("reservations are made again and again")
 
 
-def forget(context: Context, head: Head) -> None:
-    """Removes everything that is kept of an erased member and of those merged into him."""
-    for one in (*head.snapshot.merged, head.key.member_id):
+def forget(context: Context, here: Here, head: Head) -> None:
+    """Removes everything that is kept of an erased member and of those merged into him.
+
+    Raises `Fault` where the payment service keeps what it should not.
+    """
+    _forget_here(context, head)
+    _forget_there(context, here, head)
+
+
+def _forget_here(context: Context, head: Head) -> None:
+    for one in _everybody(head):
         _forget(context, LogKey(head.key.program_id, one))
+
+
+def _forget_there(context: Context, here: Here, head: Head) -> None:
+    """Deletes the member as a customer, which ends what he pays for."""
+    billings = context.store.billings
+    payments = context.payments(here.program_id, here.program.mode)
+    for one in _everybody(head):
+        billing = billings.of(here.program_id, one)
+        if billing is None:
+            continue
+        if payments is None:
+            raise Fault("an erased member is a customer, and payments are not set up")
+        payments.forget_customer(billing.customer_id)
+        billings.forget(here.program_id, one)
+
+
+def _everybody(head: Head) -> tuple[str, ...]:
+    return (*head.snapshot.merged, head.key.member_id)
 
 
 def _stand(

@@ -93,7 +93,7 @@ def _next_look(context: Context, here: Here, head: Head) -> Instant | None:
         again = head.recorded_at + FORGOTTEN_AGAIN
         if here.now < again:
             return again
-        forget(context, head)
+        forget(context, here, head)
         return None
     due = next_due(head, context.catalog.versions(here.program))
     dues = [due.at] if due is not None and due.at < FAR else []

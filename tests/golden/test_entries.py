@@ -29,6 +29,7 @@ from chalicelib.domain.ledger.entries import (
     decode,
     encode,
 )
+from chalicelib.domain.memberships.membership import Change, Membership, Status
 from chalicelib.domain.tiers.tiers import Held
 
 JOINED = 1_795_435_200_000
@@ -167,6 +168,50 @@ THIRD_SCHEMA = {
 }
 
 
+DAY = 86_400_000
+PAID = Entry(
+    4,
+    Kind.MEMBERSHIP,
+    JOINED + 9,
+    JOINED + 9,
+    2,
+    b"m" * 16,
+    (Effect(0, 1, 500),),
+    Lots([Lot(1, 740_000, 0, 0, 500)]),
+    Snapshot(
+        JOINED,
+        Lots([Lot(1, 740_000, 0, 0, 500)]),
+        membership=Membership(
+            plan=1,
+            price=2,
+            status=Status.ACTIVE,
+            subscription="sub_1",
+            started_at=JOINED,
+            period_start=JOINED,
+            period_end=JOINED + 30 * DAY,
+            paid_until=JOINED + 30 * DAY,
+            benefits_until=JOINED + 35 * DAY,
+            cancels_at=0,
+            notice_at=JOINED + 27 * DAY,
+            uses=2,
+            used=599,
+        ),
+        welcomed=(1,),
+    ),
+    change=Change.STARTED,
+)
+FOURTH_SCHEMA = {
+    "paid": (
+        PAID,
+        "dc0013041ecf000001a20846fe09cf000001a20846fe0902c4106d6d6d6d6d6d6d6d6d6d6d6d6d6d6d6d"
+        "91960001cd01f40000909601000001cd01f4ce000b4aa09ecf000001a20846fe009601000001cd01f4ce"
+        "000b4aa09090909000a090909400000000009d010202a57375625f31cf000001a20846fe00cf000001a2"
+        "0846fe00cf000001a2a2c5c600cf000001a2a2c5c600cf000001a2bc85920000cf000001a29352b20002"
+        "cd02579101c00000c09000c090c001",
+    ),
+}
+
+
 @pytest.mark.parametrize("kind", FIRST_SCHEMA)
 def test_fault_49_an_entry_of_the_first_schema_is_read_as_ever(kind: str) -> None:
     entry, stored = FIRST_SCHEMA[kind]
@@ -180,8 +225,14 @@ def test_an_entry_of_the_second_schema_is_read_as_ever(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", THIRD_SCHEMA)
-def test_an_entry_is_read_and_written_as_ever(kind: str) -> None:
+def test_an_entry_of_the_third_schema_is_read_as_ever(kind: str) -> None:
     entry, stored = THIRD_SCHEMA[kind]
+    assert decode(bytes.fromhex(stored)) == entry
+
+
+@pytest.mark.parametrize("kind", FOURTH_SCHEMA)
+def test_an_entry_is_read_and_written_as_ever(kind: str) -> None:
+    entry, stored = FOURTH_SCHEMA[kind]
     assert encode(entry).hex() == stored
     assert decode(bytes.fromhex(stored)) == entry
 

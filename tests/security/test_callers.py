@@ -15,6 +15,7 @@ from tests.fakes.shop import START, Shop, drink, invoke
 
 PRIVATE = [route for route in app.operations if route.callers]
 PUBLIC_NAMES = {
+    "receive",
     "receive_order",
     "show_page",
     "fetch_apple",

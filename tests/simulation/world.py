@@ -204,6 +204,7 @@ class World:
             clock=SkewedClock(self, self.random.randint(-SKEW, SKEW)),
             ids=SeededIds(self.random),
             pause=NoPause(),
+            payments=lambda *_: None,
         )
 
     def _around(self, name: str, call: partial[Any]) -> Any:

@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, TypeVar
 
 import stripe
 
 from chalicelib.adapters.stripe.reading import Object
-from chalicelib.domain.errors import Fault, Refusal, Unavailable
+from chalicelib.domain.errors import Fault, FieldError, Refusal, Unavailable
 
 T = TypeVar("T")
 
 PAGE = 100  # rows of one list, the most that Stripe gives
+LONGEST_KEY = 255  # characters ("Idempotent requests")
 _MISSING = "resource_missing"
+_DISCOUNT = ("promotion_code", "coupon", "discounts")  # parameters that may not fit a customer
 
 
 class _NotThere(Fault):
@@ -30,6 +33,10 @@ class _Declined(Fault):
 
 class _OtherRequest(Fault):
     """The idempotency key was used for something else."""
+
+
+class _NoDiscount(Fault):
+    """The discount is not for this customer, or not any more."""
 
 
 def pages(ask: Callable[..., Any], **asked: Any) -> Iterator[Object]:
@@ -67,6 +74,9 @@ def asked(ask: Callable[[], T]) -> T | Refusal:
         return Refusal("payment_failed", str(declined))
     except _OtherRequest as other:
         return Refusal("different_request", str(other))
+    except _NoDiscount as refused:
+        error = FieldError("promotion_code", str(refused))
+        return Refusal("unknown_promotion_code", error.reason, (error,))
 
 
 def do(ask: Callable[..., Any], *given: Any) -> Object:
@@ -79,11 +89,16 @@ def do(ask: Callable[..., Any], *given: Any) -> Object:
     options: Object = {}
     if len(given) > 1 and isinstance(last, str):
         arguments = positional
-        options["options"] = {"idempotency_key": last[:255]}
+        options["options"] = {"idempotency_key": _key(last)}
     with _translated():
         answer = ask(*arguments, **options)
     found: Object = answer.to_dict()
     return found
+
+
+def _key(text: str) -> str:
+    """Itself, or its digest where it is too long: what differs at the end stays different."""
+    return text if len(text) <= LONGEST_KEY else sha256(text.encode()).hexdigest()
 
 
 @contextmanager
@@ -96,11 +111,7 @@ def _translated() -> Iterator[None]:
     except (stripe.RateLimitError, stripe.APIConnectionError) as error:
         raise Unavailable("Stripe cannot be reached") from error
     except stripe.InvalidRequestError as error:
-        if error.code == _MISSING:
-            raise _NotThere("there is no such thing at Stripe") from error
-        if error.code == "resource_already_exists":
-            raise _AlreadyThere("it is there already") from error
-        raise Fault(f"Stripe refuses a call: {error.code} {error.param}") from error
+        raise _invalid(error) from error
     except stripe.IdempotencyError as error:
         if error.http_status == HTTPStatus.CONFLICT:
             raise Unavailable("the same call is being answered") from error
@@ -109,3 +120,13 @@ def _translated() -> Iterator[None]:
         raise Unavailable("Stripe cannot answer") from error
     except stripe.StripeError as error:
         raise Fault(f"Stripe refuses us: {type(error).__name__}") from error
+
+
+def _invalid(error: stripe.InvalidRequestError) -> Fault:
+    if error.code == _MISSING:
+        return _NotThere("there is no such thing at Stripe")
+    if error.code == "resource_already_exists":
+        return _AlreadyThere("it is there already")
+    if error.param and error.param.startswith(_DISCOUNT):
+        return _NoDiscount("is no code that can be used here")
+    return Fault(f"Stripe refuses a call: {error.code} {error.param}")

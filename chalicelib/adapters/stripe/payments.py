@@ -28,7 +28,7 @@ from chalicelib.adapters.stripe.reading import (
     event_of,
     invoice_of,
     lines_of,
-    open_disputes,
+    lookup_key,
     subscription_of,
 )
 from chalicelib.domain.errors import Fault, Refusal
@@ -84,22 +84,24 @@ class StripePayments:
         """Makes the member a customer; in a stopped test program with a test clock of his own."""
         clock = None
         if buyer.test_now is not None:
+            now = buyer.test_now // SECOND
             made = calls.do(
                 self._api.test_helpers.test_clocks.create,
-                {"frozen_time": buyer.test_now // SECOND, "name": buyer.member_id[:100]},
-                f"{key}-clock",
+                {"frozen_time": now, "name": buyer.member_id[:100]},
+                f"{key}-clock-{now}",
             )
             clock = made["id"]
+            key = f"{key}-{clock}"
         asked = {
             "metadata": {PROGRAM: buyer.program_id, MEMBER: buyer.member_id},
-            **{
-                name: value
-                for name, value in (("email", buyer.email), ("name", buyer.name))
-                if value
-            },
             **({"test_clock": clock} if clock else {}),
         }
         customer = calls.do(self._api.customers.create, asked, key)
+        # Not with the first call: a profile may change before that is made again, and its key not.
+        known = {"email": buyer.email, "name": buyer.name}
+        details = {name: value for name, value in known.items() if value}
+        if details:
+            calls.do(self._api.customers.update, customer["id"], details)
         return Billing(buyer.program_id, buyer.member_id, customer["id"], clock)
 
     def forget_customer(self, customer_id: str) -> None:
@@ -214,10 +216,8 @@ class StripePayments:
         plan, price = sale.plan, sale.price
         known = (sale.program_id, plan.id, price)
         if known not in self._prices:
-            lookup = (
-                f"regulars:{sale.program_id}:{plan.id}:{price.id}:"
-                f"{price.amount}:{price.money}:{price.every}"
-            )
+            terms = (plan.id, price.id, price.amount, price.money, price.every)
+            lookup = lookup_key(sale.program_id, *terms)
             found = calls.do(self._api.prices.list, {"lookup_keys": [lookup]})["data"]
             self._prices[known] = found[0]["id"] if found else self._make_price(sale, lookup)
         return self._prices[known]
@@ -275,10 +275,7 @@ class StripePayments:
             **self._moved(subscription, sale, at),
             "payment_behavior": "error_if_incomplete",
         }
-        done = calls.asked(
-            lambda: calls.do(self._api.subscriptions.update, subscription.id, asked, key)
-        )
-        return done if isinstance(done, Refusal) else None
+        return self._update(key, subscription.id, asked)
 
     def _moved(self, subscription: Subscription, sale: Sale, at: Instant) -> Object:
         return {
@@ -288,29 +285,41 @@ class StripePayments:
             "metadata": _metadata(sale),
         }
 
-    def cancel_at_period_end(self, key: str, subscription_id: str, *, cancels: bool) -> None:
+    def cancel_at_period_end(
+        self, key: str, subscription_id: str, *, cancels: bool
+    ) -> Refusal | None:
         """The subscription ends with its period, or goes on after all."""
-        asked: Object = {"cancel_at_period_end": cancels}
-        calls.do(self._api.subscriptions.update, subscription_id, asked, key)
+        return self._update(key, subscription_id, {"cancel_at_period_end": cancels})
 
     def cancel_now(self, key: str, subscription_id: str) -> None:
         """The subscription ends at once; nothing where it has ended."""
         asked = {"prorate": False, "invoice_now": False}
         calls.found(lambda: calls.do(self._api.subscriptions.cancel, subscription_id, asked, key))
 
-    def pause(self, key: str, subscription: Subscription, resumes_at: Instant | None) -> None:
+    def pause(
+        self, key: str, subscription: Subscription, resumes_at: Instant | None
+    ) -> Refusal | None:
         """Nothing is charged until it is resumed: invoices are void."""
         paused: Object = {"behavior": "void"}
         if resumes_at is not None:
             paused["resumes_at"] = resumes_at // SECOND
         paid_until = {PAID_UNTIL: str(subscription.paid_until // SECOND)}
         asked = {"pause_collection": paused, "metadata": paid_until}
-        calls.do(self._api.subscriptions.update, subscription.id, asked, key)
+        return self._update(key, subscription.id, asked)
 
-    def resume(self, key: str, subscription_id: str) -> None:
-        """Charges again from the next period on."""
-        asked = {"pause_collection": "", "metadata": {PAID_UNTIL: ""}}
-        calls.do(self._api.subscriptions.update, subscription_id, asked, key)
+    def resume(self, key: str, subscription_id: str, *, anew: bool) -> Refusal | None:
+        """Charges again from the next period on; `anew` begins one now, or changes nothing."""
+        asked: Object = {"pause_collection": "", "metadata": {PAID_UNTIL: ""}}
+        if anew:
+            asked["billing_cycle_anchor"] = {"type": "now"}
+            asked["proration_behavior"] = "none"
+            asked["payment_behavior"] = "error_if_incomplete"
+        return self._update(key, subscription_id, asked)
+
+    def _update(self, key: str, subscription_id: str, asked: Object) -> Refusal | None:
+        update = self._api.subscriptions.update
+        done = calls.asked(lambda: calls.do(update, subscription_id, asked, key))
+        return done if isinstance(done, Refusal) else None
 
     # Money back
 
@@ -323,8 +332,7 @@ class StripePayments:
             return None
         newest = paid[0]
         payment = self._payment(newest["id"])
-        charges = calls.do(self._api.charges.list, {"payment_intent": payment})["data"]
-        done = next((one for one in charges if one["paid"]), None)
+        done = self._charge(payment) if payment else None
         if done is None:
             return None
         money = newest["currency"].upper()
@@ -342,17 +350,28 @@ class StripePayments:
     def refund(self, key: str, payment: str, amount: int, money: str) -> None:
         """Gives back so much of a payment, in minor units.
 
-        Idempotency keys are forgotten after a day; the refund itself keeps ours.
+        Idempotency keys are forgotten after a day; the refund itself keeps ours. What somebody else
+        gave back meanwhile, or a bank took back, is not given twice.
         """
         made = calls.do(self._api.refunds.list, {"payment_intent": payment, "limit": PAGE})
         if any(one["metadata"].get(_KEY) == key for one in made["data"]):
             return
+        charge = self._charge(payment)
+        if charge is None or charge["disputed"]:
+            return
+        left = charge["amount"] - charge["amount_refunded"]
         asked = {
             "payment_intent": payment,
-            "amount": to_stripe(amount, money),
+            "amount": min(to_stripe(amount, money), left),
             "metadata": {_KEY: key},
         }
+        if not asked["amount"]:
+            return
         calls.do(self._api.refunds.create, asked, key)
+
+    def _charge(self, payment: str) -> Object | None:
+        charges = calls.do(self._api.charges.list, {"payment_intent": payment})["data"]
+        return next((one for one in charges if one["paid"]), None)
 
     def _payment(self, invoice_id: str) -> str:
         rows = calls.do(self._api.invoice_payments.list, {"invoice": invoice_id, "status": "paid"})
@@ -373,14 +392,14 @@ class StripePayments:
         found = calls.found(
             lambda: calls.do(self._api.subscriptions.retrieve, subscription_id, asked)
         )
-        return None if found is None else subscription_of(found, self._disputes(found["customer"]))
+        return None if found is None else subscription_of(found, *self._disputes(found["customer"]))
 
     def subscriptions_of(self, customer_id: str) -> list[Subscription]:
         """All that a customer has or had, newest first."""
         asked = {"customer": customer_id, "status": "all", "expand": ["data.latest_invoice"]}
-        disputes = self._disputes(customer_id)
+        disputed = self._disputes(customer_id)
         rows = calls.pages(self._api.subscriptions.list, **asked)
-        return [subscription_of(one, disputes) for one in rows]
+        return [subscription_of(one, *disputed) for one in rows]
 
     def subscriptions_after(self, after: str | None) -> tuple[list[Subscription], str | None]:
         """A page of all subscriptions of the account, and where the next begins."""
@@ -390,7 +409,8 @@ class StripePayments:
         page = calls.do(self._api.subscriptions.list, asked)
         rows = page["data"]
         following = rows[-1]["id"] if page["has_more"] and rows else None
-        found = [subscription_of(one, self._disputes(one["customer"])) for one in rows]
+        ours = [one for one in rows if PROGRAM in one["metadata"]]
+        found = [subscription_of(one, *self._disputes(one["customer"])) for one in ours]
         return found, following
 
     def customer_of_charge(self, charge_id: str) -> str | None:
@@ -434,22 +454,23 @@ class StripePayments:
                 continue
             except (ValueError, TypeError):
                 break
-            at = int(dict(part.partition("=")[::2] for part in signature.split(","))["t"])
+            # The first, as the library takes it: a second one is signed by nobody.
+            at = next(int(one[2:]) for one in signature.split(",") if one.startswith("t="))
             event = found.to_dict()
             if abs(now - at * SECOND) > TOLERANCE or event.get("account"):
                 break
             return event_of(event)
         raise BadSignature
 
-    def _disputes(self, customer_id: str) -> list[Object]:
-        """Those of a customer's charges that are not won."""
+    def _disputes(self, customer_id: str) -> tuple[list[Object], list[Object]]:
+        """A customer's charges that are or were disputed, and their disputes."""
         asked = {"customer": customer_id, "limit": PAGE}
         charges = calls.do(self._api.charges.list, asked)["data"]
+        disputed = [charge for charge in charges if charge["disputed"]]
         rows: list[Object] = []
-        for charge in charges:
-            if charge["disputed"]:
-                rows += calls.do(self._api.disputes.list, {"charge": charge["id"]})["data"]
-        return open_disputes(rows)
+        for charge in disputed:
+            rows += calls.do(self._api.disputes.list, {"charge": charge["id"]})["data"]
+        return disputed, rows
 
 
 def _metadata(sale: Sale) -> dict[str, str]:

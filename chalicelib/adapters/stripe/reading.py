@@ -21,27 +21,34 @@ PROGRAM, MEMBER, PLAN, PRICE = (
 PAID_UNTIL = "regulars_paid_until"  # seconds; of a subscription whose collection is paused
 Object = dict[str, Any]
 _OPEN = ("draft", "open")
+_FORGIVEN = ("void", "uncollectible")
 _LOOKED_AT = frozenset({"won", "warning_closed", "prevented"})  # no dispute any more
 
 
-def subscription_of(one: Object, disputes: list[Object]) -> Subscription:
-    """A subscription with its `latest_invoice` expanded, and the disputes of its charges."""
+def lookup_key(program_id: str, plan: str, price: str, amount: int, money: str, every: str) -> str:
+    """What a price of ours is found by, and known as one."""
+    return f"regulars:{program_id}:{plan}:{price}:{amount}:{money}:{every}"
+
+
+def subscription_of(one: Object, charges: list[Object], disputes: list[Object]) -> Subscription:
+    """A subscription with its `latest_invoice` expanded, and what its customer disputed."""
     item = one["items"]["data"][0]
     price = item["price"]
-    of_price, own = price["metadata"], one["metadata"]
+    own = one["metadata"]
     status = PaymentStatus(one["status"])
-    if status in (PaymentStatus.TRIALING, PaymentStatus.ACTIVE) and one["pause_collection"]:
+    if status in (PaymentStatus.TRIALING, PaymentStatus.ACTIVE) and _collects_nothing(one):
         status = PaymentStatus.PAUSED
     money = price["currency"].upper()
-    amount = price["unit_amount"] * item["quantity"]
+    amount = from_stripe(price["unit_amount"] or 0, money)  # None of a price in tiers
+    disputed = [row["created"] for row in disputes if _counts(one, item, row, charges)]
     return Subscription(
         id=one["id"],
         customer_id=one["customer"],
         program_id=own.get(PROGRAM, ""),
         member_id=own.get(MEMBER, ""),
-        plan=of_price.get(PLAN, "") if of_price.get(PROGRAM) == own.get(PROGRAM) else "",
-        price=of_price.get(PRICE, ""),
-        amount=from_stripe(amount, money),
+        plan=_plan(price, own.get(PROGRAM, ""), amount, money),
+        price=price["metadata"].get(PRICE, ""),
+        amount=amount,
         money=money,
         status=status,
         started_at=_instant(one["start_date"]),
@@ -51,9 +58,45 @@ def subscription_of(one: Object, disputes: list[Object]) -> Subscription:
         cancels_at=_instant(one["cancel_at"])
         or (_instant(item["current_period_end"]) if one["cancel_at_period_end"] else 0),
         ended_at=_instant(one["ended_at"]),
-        disputed_at=_instant(min((row["created"] for row in disputes), default=0)),
+        disputed_at=_instant(min(disputed, default=0)),
         item_id=item["id"],
     )
+
+
+def _plan(price: Object, program_id: str, amount: int, money: str) -> str:
+    """Of a price that we made, with the amount that it was made for; else empty."""
+    of = price["metadata"]
+    plan = str(of.get(PLAN, ""))
+    every = price["recurring"]["interval"]
+    made = lookup_key(program_id, plan, of.get(PRICE, ""), amount, money, every)
+    return plan if of.get(PROGRAM) == program_id and price["lookup_key"] == made else ""
+
+
+def _collects_nothing(one: Object) -> bool:
+    """Whether it is paused, or was and its running period was never charged."""
+    return bool(one["pause_collection"]) or _renewal_is(one, _FORGIVEN)
+
+
+def _renewal_is(one: Object, statuses: tuple[str, ...]) -> bool:
+    """Whether the invoice of the running period has one of these statuses."""
+    latest = one["latest_invoice"]
+    return (
+        isinstance(latest, dict)
+        and latest["billing_reason"] == "subscription_cycle"
+        and latest["status"] in statuses
+    )
+
+
+def _counts(one: Object, item: Object, dispute: Object, charges: list[Object]) -> bool:
+    """Whether money that was paid for this subscription is disputed.
+
+    By a lost dispute it is gone, and with it the period that was paid; later ones are not.
+    """
+    if dispute["status"] in _LOOKED_AT:
+        return False
+    since = item["current_period_start"] if dispute["status"] == "lost" else one["created"]
+    made = {charge["id"]: charge["created"] for charge in charges}
+    return bool(made[dispute["charge"]] >= since)
 
 
 def _paid_until(one: Object, item: Object, status: PaymentStatus) -> int:
@@ -61,21 +104,11 @@ def _paid_until(one: Object, item: Object, status: PaymentStatus) -> int:
     start, end = item["current_period_start"], item["current_period_end"]
     if status is PaymentStatus.CANCELED:
         return int(one["ended_at"] or end)
-    if status is PaymentStatus.PAUSED:
+    unpaid = _renewal_is(one, (*_OPEN, *_FORGIVEN))
+    if status is PaymentStatus.PAUSED and unpaid:
         return int(one["metadata"].get(PAID_UNTIL) or start)
-    latest = one["latest_invoice"]
-    unpaid = (
-        isinstance(latest, dict)
-        and latest["status"] in _OPEN
-        and latest["billing_reason"] == "subscription_cycle"
-    )
-    paid = status is PaymentStatus.TRIALING or (status is PaymentStatus.ACTIVE and not unpaid)
-    return int(end if paid else start)
-
-
-def open_disputes(rows: list[Object]) -> list[Object]:
-    """Those that are not won; by a lost one the money is gone."""
-    return [one for one in rows if one["status"] not in _LOOKED_AT]
+    paid = status in (PaymentStatus.ACTIVE, PaymentStatus.PAUSED) and not unpaid
+    return int(end if paid or status is PaymentStatus.TRIALING else start)
 
 
 def invoice_of(one: Object) -> Invoice:

@@ -40,6 +40,8 @@ def follow_subscription(
     """Writes down what is different; an attempt to pay that came to nothing is no membership."""
     found, was = facts.subscription, head.snapshot.membership
     plan = program.plans.get(found.plan) if found else None
+    if plan is None and was is not None and found is not None and found.ended_at:
+        plan = program.plans_by_number.get(was.plan)  # it ends, whatever it is on now
     mine = found is not None and was is not None and was.subscription == found.id
     if found is None or not (mine or has_begun(found)):
         return UNCHANGED
@@ -73,7 +75,8 @@ def _welcome(
     """What is given when a plan is first paid, and the plans whose welcome was given."""
     welcomed = account.was.welcomed
     welcome = plan.welcome
-    if welcome is None or now.status != Status.ACTIVE or plan.number in welcomed:
+    paid = now.status == Status.ACTIVE and now.paid_until > recorded_at
+    if welcome is None or not paid or plan.number in welcomed:
         return (), welcomed
     currency = program.currencies_by_number[welcome.currency]
     today = local_date(recorded_at, program.zone)

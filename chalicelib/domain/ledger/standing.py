@@ -42,7 +42,17 @@ IS_CLOSED = Refusal("member_merged", "the member was merged into another")
 IS_RESTRICTED = Refusal(
     "member_restricted", "while the member is restricted nothing is earned or spent"
 )
+_REFUSALS = {
+    Standing.ERASED: IS_ERASED,
+    Standing.CLOSED: IS_CLOSED,
+    Standing.RESTRICTED: IS_RESTRICTED,
+}
 HAS_RESERVATIONS = Refusal("open_reservations", "a reservation was made meanwhile")
+
+
+def not_open(head: Head) -> Refusal | None:
+    """Why nothing new can begin for this member, None where it can."""
+    return _REFUSALS.get(Standing(head.snapshot.standing))
 
 
 def refuse(head: Head, command: Command) -> Refusal | None:
@@ -51,14 +61,8 @@ def refuse(head: Head, command: Command) -> Refusal | None:
     A restriction (GDPR, Article 18) stops whatever makes new use of the member's data; what gives
     back or takes back goes on.
     """
-    standing = head.snapshot.standing
-    if standing == Standing.ERASED:
-        return IS_ERASED
-    if standing == Standing.CLOSED:
-        return IS_CLOSED
-    if standing == Standing.RESTRICTED and not isinstance(command, _STILL_ALLOWED):
-        return IS_RESTRICTED
-    return None
+    refusal = not_open(head)
+    return None if refusal == IS_RESTRICTED and isinstance(command, _STILL_ALLOWED) else refusal
 
 
 def change_standing(

@@ -4,9 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.memberships.documents import PlanDocument, PriceDocument
-from chalicelib.kernel.money import DECIMALS, is_currency
-
-_THOUSANDTHS = 3  # decimals of money of which Stripe charges whole hundredths only
+from chalicelib.kernel.money import is_currency, step_of
 
 
 def check_plans(
@@ -33,13 +31,12 @@ def check_plans(
 
 
 def _check_price(at: str, price: PriceDocument, money: str) -> Iterator[FieldError]:
-    """Source: docs.stripe.com, "Supported currencies" (three-decimal currencies)."""
     if not is_currency(money):
         yield FieldError(f"{at}.money", "is not a currency of ISO 4217")
         return
     intro = price.intro
     for name, amount in (("amount", price.amount), ("intro.amount", intro.amount if intro else 0)):
-        if DECIMALS[money] >= _THOUSANDTHS and amount % 10:
+        if amount % step_of(money):
             yield FieldError(f"{at}.{name}", f"of {money} only whole hundredths can be charged")
     if intro and intro.amount >= price.amount:
         yield FieldError(f"{at}.intro.amount", "is not below the price")

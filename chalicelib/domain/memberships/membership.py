@@ -158,12 +158,13 @@ def membership_of(
     until = _benefits_until(found, plan)
     this_period = same if same is not None and same.period_start == found.period_start else None
     told = this_period is not None and this_period.renews and not this_period.notice_at
-    renews = found.status in (PaymentStatus.TRIALING, PaymentStatus.ACTIVE) and not found.cancels_at
+    status = _status(found, plan, until, now)
+    renews = status in (Status.TRIALING, Status.ACTIVE) and not found.cancels_at
     tells = renews and plan.notice and not told and now < found.period_end
     return Membership(
         plan=plan.number,
         price=price,
-        status=_status(found, plan, until, now),
+        status=status,
         subscription=found.id,
         started_at=found.started_at,
         period_start=found.period_start,
@@ -235,11 +236,11 @@ def standing_at(membership: Membership, at: Instant) -> Standing:
     over = at >= membership.benefits_until
     if status is Status.ENDED or 0 < membership.cancels_at <= at:
         return Standing.ENDED
-    if status in (Status.SUSPENDED, Status.PAUSED):
-        return Standing[status.name]
+    if status is Status.SUSPENDED:
+        return Standing.SUSPENDED
     if over:
         return Standing.LAPSED
-    if status is not Status.PAST_DUE and at >= membership.paid_until:
+    if status in (Status.TRIALING, Status.ACTIVE) and at >= membership.paid_until:
         return Standing.RENEWING
     return Standing[status.name]
 

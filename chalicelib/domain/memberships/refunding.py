@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from chalicelib.domain.memberships.membership import Membership
 from chalicelib.domain.memberships.plan import Plan
 from chalicelib.kernel.clock import Instant, local_date
+from chalicelib.kernel.money import step_of
 
 _SATURDAY = 5
 
@@ -52,6 +53,8 @@ def refundable(
     this_period = membership.period_start == charge.period_start
     uses = membership.uses if this_period else 0
     less_used = max(0, charge.amount - (membership.used if this_period else 0))
+    step = step_of(charge.money)
+    less_used += -less_used % step  # in the member's favour
     paid_on, today = local_date(charge.paid_at, zone), local_date(now, zone)
     found = []
     if rules.unused_in_full and this_period and not uses:
