@@ -296,6 +296,7 @@ def test_every_function_is_told_everything(template: Json) -> None:
         "APNS_PORT",
         "APNS_CA",
         "GOOGLE_WALLET_URL",
+        "STRIPE_URL",
     }
     assert template["Parameters"]["ParametersPath"]["Default"] == "/regulars/prod"
 
