@@ -87,6 +87,8 @@ def test_a_designer_sees_what_he_saves_and_what_is_wrong_with_it(
     browser.open(f"{front.url}/looks")
     browser.see("#apple .headerFields", "3 / 8")
     browser.see("#google .values", "3 / 8")
+    loaded = "return document.querySelector('#google .hero')?.naturalWidth > 0"
+    browser.until(lambda: bool(browser.run(loaded)), "Google's picture of the stamps is not there")
     browser.see("#picture", "Ada Lovelace")
     browser.run(
         "document.querySelector('[name=language]').value = 'de';"
