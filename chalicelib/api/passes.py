@@ -13,7 +13,7 @@ from chalicelib.domain.cards.card import Card
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ports import ApplePassBuilder
 from chalicelib.kernel.clock import Instant, to_http_date
-from chalicelib.services import members, passes, wallets
+from chalicelib.services import google_passes, members, passes
 from chalicelib.services.passes import PassKey
 
 resource = Resource(__name__, "passes")
@@ -108,7 +108,7 @@ def save_to_google(call: Call, token: str) -> Answer | Refusal:
     google = call.runtime.google
     if google is None:
         return NOT_CONFIGURED
-    link = wallets.save_to_google(call.context, google, *found)
+    link = google_passes.save(call.context, google, *found)
     return Answer("", headers={"Location": link, **PRIVATE})
 
 

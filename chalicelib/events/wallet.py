@@ -45,8 +45,9 @@ def _work_page(page: Page) -> None:
     runtime = wiring.runtime()
     here = enter(runtime.context, page.program_id)
     if here is not None:
-        wallets = runtime.wallets(page.program_id, here.program.mode)
-        refresh_page(runtime.context, wallets, wiring.queues().wallet, page)
+        queues = wiring.queues()
+        wallets = runtime.wallets(page.program_id, here.program.mode, queues.google)
+        refresh_page(runtime.context, wallets, queues.wallet, page)
 
 
 def _work_members(program_id: str, keys: dict[str, PassKey]) -> dict[str, Exception]:
@@ -56,7 +57,7 @@ def _work_members(program_id: str, keys: dict[str, PassKey]) -> dict[str, Except
         here = enter(runtime.context, program_id)
         if here is None:
             return {}
-        wallets = runtime.wallets(program_id, here.program.mode)
+        wallets = runtime.wallets(program_id, here.program.mode, wiring.queues().google)
         failed = refresh_all(runtime.context, wallets, list(keys.values()))
     except Exception as error:
         return dict.fromkeys(keys, error)

@@ -121,8 +121,7 @@ def _change(
         now = change(was)
         if now == was:
             return False
-        told = was.pushed_revision == was.revision
-        now = replace(now, revision=was.revision + 1, pushed_revision=was.pushed_revision + told)
+        now = now.unchanged()
         if passes.put_issued(now, was.revision, event(was, now)):
             return True
         context.pause.before(attempt)
@@ -204,13 +203,7 @@ def _next(was: IssuedPass, card: Card, now: Instant, google: bool) -> IssuedPass
             google=was.google or google,
         )
     if google and not was.google:
-        told = was.pushed_revision == was.revision
-        return replace(
-            was,
-            revision=was.revision + 1,
-            pushed_revision=was.pushed_revision + told,
-            google=True,
-        )
+        return was.unchanged(google=True)
     return was
 
 

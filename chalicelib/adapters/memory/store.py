@@ -463,6 +463,16 @@ class MemoryPasses:
             if now is not None and now.pushed_revision < revision:
                 self._issued[program_id, member_id] = replace(now, pushed_revision=revision)
 
+    def mark_google(
+        self, program_id: str, member_id: str, revision: int, notified_at: Instant | None
+    ) -> bool:
+        with _LOCK:
+            now = self._issued.get((program_id, member_id))
+            if now is None or now.revision != revision:
+                return False
+            self._issued[program_id, member_id] = now.told_google(notified_at)
+            return True
+
     def register(self, registration: Registration) -> bool:
         key = (registration.program_id, registration.member_id, registration.device_id)
         with _LOCK:

@@ -4,7 +4,7 @@ A look (a folder in `passes/`) places these values; it decides nothing. The card
 whether a phone would see any difference: a push goes out only when the digest changes.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -19,6 +19,8 @@ from chalicelib.domain.tiers.tiers import Level
 from chalicelib.kernel.canonical import fingerprint
 from chalicelib.kernel.clock import Instant, local_date, start_of_day, to_rfc3339
 from chalicelib.kernel.formats import format_day, format_money, format_number
+
+GOOGLE_NOTIFICATIONS_A_DAY = 3  # of one pass: developers.google.com, "Trigger push notifications"
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,24 @@ class IssuedPass:
     google_saved: bool = False  # whether Google says that it is in somebody's wallet
     google_heard: int = 0  # the newest of Google's messages about it, by its own time
     google_notified: tuple[Instant, ...] = ()  # when the phone last spoke, at most three
+    google_revision: int = 0  # the revision that Google was told of
+
+    def told_google(self, notified_at: Instant | None) -> "IssuedPass":
+        """Google has this revision, and perhaps the phone spoke of it."""
+        spoke = self.google_notified
+        if notified_at is not None:
+            spoke = (*spoke, notified_at)[-GOOGLE_NOTIFICATIONS_A_DAY:]
+        return replace(self, google_revision=self.revision, google_notified=spoke)
+
+    def unchanged(self, **what: Any) -> "IssuedPass":
+        """The next revision, which shows nothing new: who was told of this one knows it."""
+        return replace(
+            self,
+            revision=self.revision + 1,
+            pushed_revision=self.pushed_revision + (self.pushed_revision == self.revision),
+            google_revision=self.google_revision + (self.google_revision == self.revision),
+            **what,
+        )
 
 
 def card_of(program: Program, member: Member, snapshot: Snapshot, now: Instant) -> Card:

@@ -1,0 +1,84 @@
+"""A member's card in Google Wallet: made when he asks for it, then kept up to date by a worker.
+
+The worker's message only names the member, and always ends in a put of the card as it is then:
+where it was delivered twice, a put that was late the first time may have brought an old card back.
+A put is followed by a look whether its revision is still the newest, so that of two workers the
+one that is later repairs what it overwrote. Nothing is put for a member who was erased before the
+look at his standing, and one who was erased after it is emptied by a message that comes after us.
+"""
+
+from chalicelib.domain.cards.card import GOOGLE_NOTIFICATIONS_A_DAY, Card, IssuedPass
+from chalicelib.domain.errors import Contended, Refusal
+from chalicelib.domain.ledger.entries import LogKey, Standing
+from chalicelib.domain.ports import GoogleWallet
+from chalicelib.kernel.clock import DAY, Instant
+from chalicelib.services.appending import strong_head
+from chalicelib.services.context import Context
+from chalicelib.services.passes import TRIES, PassKey, empty_card, issue, read_card
+
+
+def save(context: Context, google: GoogleWallet, key: PassKey, card: Card) -> str:
+    """Makes the object of a card and returns the link that saves it. Raises as `bring`."""
+    issued = issue(context, key, card, google=True)
+    if _standing(context, key) is Standing.ERASED or not _put(context, google, issued, card):
+        bring(context, google, key)
+    return google.save_link(card)
+
+
+def bring(context: Context, google: GoogleWallet, key: PassKey) -> None:
+    """Brings one member's card to Google; nothing while he is restricted.
+
+    Raises `Unavailable` and `Fault` as the port `GoogleWallet` does, and `Contended`.
+    """
+    for attempt in range(TRIES):
+        card = read_card(context, key)
+        issued = None if isinstance(card, Refusal) else issue(context, key, card)
+        standing = _standing(context, key)
+        if standing is Standing.ERASED:
+            _empty(context, google, key)
+            return
+        if isinstance(card, Refusal) or issued is None or not issued.google:
+            return
+        if standing is None or standing is Standing.RESTRICTED:
+            return
+        speaks = _may_speak(issued, card, context.clock.now())
+        if _put(context, google, issued, card, notify=speaks):
+            return
+        context.pause.before(attempt)
+    raise Contended("the card was changed again and again")
+
+
+def _standing(context: Context, key: PassKey) -> Standing | None:
+    """The member's, or that of whoever he was merged into."""
+    head = strong_head(context, LogKey(key.program_id, key.member_id))
+    return None if head is None else Standing(head.snapshot.standing)
+
+
+def _put(
+    context: Context, google: GoogleWallet, issued: IssuedPass, card: Card, *, notify: bool = False
+) -> bool:
+    """Whether the card that was put is still the newest."""
+    google.put(card, notify=notify)
+    at = context.clock.now() if notify else None
+    return context.store.passes.mark_google(
+        issued.program_id, issued.member_id, issued.revision, at
+    )
+
+
+def _may_speak(issued: IssuedPass, card: Card, now: Instant) -> bool:
+    """Whether the phone speaks of it: of news, while Google's allowance for the day lasts."""
+    if card.voided or not issued.google_saved or issued.google_revision == issued.revision:
+        return False
+    lately = [one for one in issued.google_notified if one > now - DAY]
+    return len(lately) < GOOGLE_NOTIFICATIONS_A_DAY
+
+
+def _empty(context: Context, google: GoogleWallet, key: PassKey) -> None:
+    """Takes the person out of the object.
+
+    The pass is forgotten first: whoever is putting it at this moment then looks again.
+    """
+    context.store.passes.forget(key.program_id, key.member_id, context.clock.now())
+    nobody = empty_card(context, key)
+    if nobody is not None:
+        google.put(nobody)
