@@ -69,10 +69,10 @@ def revoke_links(call: Call, member_id: str) -> PassesView | Refusal:
 @resource.endpoint("GET", "/p/{token}", callers=PUBLIC, answer_type=HTML)
 def show_page(call: Call, token: str) -> Answer | Refusal:
     """Show a member's card, and the wallets it can be put in."""
-    found = _open(call, token)
-    if isinstance(found, Refusal):
-        return found
-    _, card = found
+    key = _open(call, token)
+    card = key if isinstance(key, Refusal) else passes.read_card(call.context, key)
+    if isinstance(card, Refusal):
+        return card
     looks = call.runtime.looks
     page = card_page(
         card,
@@ -88,13 +88,17 @@ def show_page(call: Call, token: str) -> Answer | Refusal:
 @resource.endpoint("GET", "/p/{token}/apple", callers=PUBLIC, answer_type=PKPASS)
 def fetch_apple(call: Call, token: str) -> Answer | Refusal:
     """Fetch the Apple pass that a link is for."""
-    found = _open(call, token)
-    if isinstance(found, Refusal):
-        return found
-    builder = call.runtime.apple_passes(found[0].program_id)
+    key = _open(call, token)
+    if isinstance(key, Refusal):
+        return key
+    builder = call.runtime.apple_passes(key.program_id)
     if builder is None:
         return NOT_CONFIGURED
-    return apple_pass(call, builder, *found)
+    found = passes.issue(call.context, key)
+    if isinstance(found, Refusal):
+        return found
+    card, issued = found
+    return pass_answer(call, builder, key, card, issued.modified_at)
 
 
 @resource.endpoint(
@@ -102,20 +106,16 @@ def fetch_apple(call: Call, token: str) -> Answer | Refusal:
 )
 def save_to_google(call: Call, token: str) -> Answer | Refusal:
     """Go to Google Wallet and save the pass that a link is for."""
-    found = _open(call, token)
-    if isinstance(found, Refusal):
-        return found
+    key = _open(call, token)
+    if isinstance(key, Refusal):
+        return key
     google = call.runtime.google
     if google is None:
         return NOT_CONFIGURED
-    link = google_passes.save(call.context, google, *found)
+    link = google_passes.save(call.context, google, key)
+    if isinstance(link, Refusal):
+        return link
     return Answer("", headers={"Location": link, **PRIVATE})
-
-
-def apple_pass(call: Call, builder: ApplePassBuilder, key: PassKey, card: Card) -> Answer:
-    """The signed pass that shows `card`, with the time of its own last change."""
-    issued = passes.issue(call.context, key, card)
-    return pass_answer(call, builder, key, card, issued.modified_at)
 
 
 def pass_answer(
@@ -128,11 +128,9 @@ def pass_answer(
     return Answer(body, headers={"Content-Type": PKPASS, "Last-Modified": modified, **PRIVATE})
 
 
-def _open(call: Call, token: str) -> tuple[PassKey, Card] | Refusal:
+def _open(call: Call, token: str) -> PassKey | Refusal:
+    """Whose pass it is."""
     if refusal := limited(call, "pass"):
         return refusal
     key = passes.of_link(call.context, token)
-    if key is None:
-        return _NO_PASS
-    card = passes.read_card(call.context, key)
-    return card if isinstance(card, Refusal) else (key, card)
+    return key or _NO_PASS

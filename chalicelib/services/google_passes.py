@@ -14,12 +14,15 @@ from chalicelib.domain.ports import GoogleWallet
 from chalicelib.kernel.clock import DAY, Instant
 from chalicelib.services.appending import strong_head
 from chalicelib.services.context import Context
-from chalicelib.services.passes import TRIES, PassKey, empty_card, issue, read_card
+from chalicelib.services.passes import TRIES, PassKey, empty_card, issue
 
 
-def save(context: Context, google: GoogleWallet, key: PassKey, card: Card) -> str:
+def save(context: Context, google: GoogleWallet, key: PassKey) -> str | Refusal:
     """Makes the object of a card and returns the link that saves it. Raises as `bring`."""
-    issued = issue(context, key, card, google=True)
+    found = issue(context, key, google=True)
+    if isinstance(found, Refusal):
+        return found
+    card, issued = found
     if _standing(context, key) is Standing.ERASED or not _put(context, google, issued, card):
         bring(context, google, key)
     return google.save_link(card)
@@ -31,15 +34,15 @@ def bring(context: Context, google: GoogleWallet, key: PassKey) -> None:
     Raises `Unavailable` and `Fault` as the port `GoogleWallet` does, and `Contended`.
     """
     for attempt in range(TRIES):
-        card = read_card(context, key)
-        issued = None if isinstance(card, Refusal) else issue(context, key, card)
+        found = issue(context, key)
         standing = _standing(context, key)
         if standing is Standing.ERASED:
             _empty(context, google, key)
             return
-        if isinstance(card, Refusal) or issued is None or not issued.google:
+        if isinstance(found, Refusal) or standing is Standing.RESTRICTED:
             return
-        if standing is None or standing is Standing.RESTRICTED:
+        card, issued = found
+        if not issued.google:
             return
         speaks = _may_speak(issued, card, context.clock.now())
         if _put(context, google, issued, card, notify=speaks):

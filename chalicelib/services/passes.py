@@ -76,10 +76,9 @@ def revoke_link(context: Context, key: PassKey) -> Refusal | None:
 
     Another link is made at once. Raises `Contended`.
     """
-    card = read_card(context, key)
-    if isinstance(card, Refusal):
-        return card
-    issue(context, key, card)
+    found = issue(context, key)
+    if isinstance(found, Refusal):
+        return found
     _change(context, key, lambda was: replace(was, link=was.link + 1))
     return None
 
@@ -171,14 +170,21 @@ def empty_card(context: Context, key: PassKey) -> Card | None:
     return replace(card_of(program, nobody, Snapshot(0), here.now), voided=True)
 
 
-def issue(context: Context, key: PassKey, card: Card, *, google: bool = False) -> IssuedPass:
-    """The revision that shows `card`: the one there is, or the next.
+def issue(
+    context: Context, key: PassKey, *, google: bool = False
+) -> tuple[Card, IssuedPass] | Refusal:
+    """The card as it is now, and the revision that shows it: the one there is, or the next.
 
+    The card is read after the revision that it would follow. So an old card never follows a newer
+    one: where another was issued meanwhile the put fails, and the card is read again.
     `google` says that the member asked for it in Google Wallet, once for ever.
     """
     passes = context.store.passes
     for attempt in range(TRIES):
         was = passes.issued(key.program_id, key.member_id)
+        card = read_card(context, key)
+        if isinstance(card, Refusal):
+            return card
         now = context.clock.now() // SECOND * SECOND
         if was is None:
             issued = IssuedPass(
@@ -187,7 +193,7 @@ def issue(context: Context, key: PassKey, card: Card, *, google: bool = False) -
         else:
             issued = _next(was, card, now, google)
         if issued == was or passes.put_issued(issued, replaces=was.revision if was else 0):
-            return issued
+            return card, issued
         context.pause.before(attempt)
     raise Contended("the pass was changed again and again")
 

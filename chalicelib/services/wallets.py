@@ -23,7 +23,7 @@ from chalicelib.domain.ports import (
 from chalicelib.kernel.clock import MINUTE
 from chalicelib.services.appending import strong_head
 from chalicelib.services.context import Context
-from chalicelib.services.passes import PassKey, issue, read_card
+from chalicelib.services.passes import PassKey, issue
 from chalicelib.services.sweeps import message
 
 PAGE = 500  # events read at a time
@@ -103,10 +103,10 @@ def _prepared(context: Context, wallets: Wallets, key: PassKey) -> _Waiting | No
     was = context.store.passes.issued(key.program_id, key.member_id)
     if was is None:
         return None  # nobody has this pass
-    card = read_card(context, key)
-    if isinstance(card, Refusal):
+    found = issue(context, key)
+    if isinstance(found, Refusal):
         return None
-    issued = issue(context, key, card)
+    _, issued = found
     if wallets.google is not None and issued.google and issued.google_revision != issued.revision:
         wallets.google.send([message(key.program_id, key.member_id)])
     if issued.revision == issued.pushed_revision:

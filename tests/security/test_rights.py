@@ -66,7 +66,7 @@ def plant(shop: Shop) -> str:
     shop.call("POST", f"/v1/members/{ada}/transfers", gift, headers=key)
     shop.call("PATCH", f"/v1/members/{ada}", {"given_name": "Implanted"})
     context = shop.runtime.context
-    issue(context, PassKey(shop.program_id, ada), card_of(shop, ada), google=True)
+    issue(context, PassKey(shop.program_id, ada), google=True)
     registration = Registration("planted-device", "pass.x", shop.program_id, ada, "planted", 0)
     context.store.passes.register(registration)
     return ada

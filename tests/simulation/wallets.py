@@ -25,7 +25,6 @@ from benchmarks.pushes import Server, our_client, push_server
 from chalicelib import wiring
 from chalicelib.adapters.apple.apns import ApnsClient
 from chalicelib.adapters.memory.store import memory_store
-from chalicelib.domain.cards.card import Card
 from chalicelib.domain.members.member import Profile
 from chalicelib.domain.ports import PushOutcome, PushResult
 from chalicelib.events.router import on_records
@@ -33,7 +32,7 @@ from chalicelib.events.wallet import on_wallet
 from chalicelib.kernel.clock import MINUTE, SECOND
 from chalicelib.services.context import Here, enter
 from chalicelib.services.members import Enrolled, enrol
-from chalicelib.services.passes import PassKey, issue, read_card, register
+from chalicelib.services.passes import PassKey, issue, register
 from tests.fakes.interference import Crash
 from tests.fakes.queues import TimedQueue
 from tests.fakes.shop import Queued, Shop
@@ -116,9 +115,7 @@ class Soak:
         made = enrol(context, here, Profile(external_id=str(number)), None)
         assert isinstance(made, Enrolled)
         key = PassKey(here.program_id, made.member.id)
-        card = read_card(context, key)
-        assert isinstance(card, Card)
-        issue(context, key, card)
+        issue(context, key)
         return key
 
     def publish(self) -> None:

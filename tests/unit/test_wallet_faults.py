@@ -489,6 +489,47 @@ def test_an_old_card_that_is_put_by_a_worker_that_dies_is_put_right(world: World
     assert google.cards[ada].balances[0].amount == 1
 
 
+def test_of_two_workers_at_any_step_the_newest_card_wins(certificates: Certificates) -> None:
+    for step in range(100):
+        world = World(certificates, Google())
+        google, whole = google_of(world), world.shop.runtime.context
+        ada, phone = world.member(google=True)
+        key = PassKey(world.shop.program_id, ada)
+        world.order(ada)
+        met = _At(step, partial(_order_and_bring, world, google, key))
+        racing = replace(whole, store=interfered(whole.store, met))
+        bring(racing, google, key)
+        if not met.done:
+            break
+        assert google.cards[ada].balances[0].amount == 2, step
+        world.work()
+        assert google.cards[ada].balances[0].amount == 2
+        assert stamps(read(phone.fetch())) == "2 / 8"
+    assert step > 5
+
+
+@dataclass
+class _At:
+    """Around calls of the store: something happens before one of them."""
+
+    step: int
+    what: Callable[[], None]
+    seen: int = 0
+    done: bool = False
+
+    def __call__(self, name: str, call: Callable[[], Any]) -> Any:  # noqa: ARG002
+        self.seen += 1
+        if self.seen > self.step and not self.done:
+            self.done = True
+            self.what()
+        return call()
+
+
+def _order_and_bring(world: World, google: Google, key: PassKey) -> None:
+    world.order(key.member_id)
+    bring(world.shop.runtime.context, google, key)
+
+
 def _erase_at(
     step: int, world: World, member: str, seen: list[tuple[int, int]], number: int
 ) -> None:
