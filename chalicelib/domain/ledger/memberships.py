@@ -45,7 +45,10 @@ def follow_subscription(
     mine = found is not None and was is not None and was.subscription == found.id
     if found is None or not (mine or has_begun(found)):
         return UNCHANGED
-    if not mine and was is not None and was.is_live:
+    if not mine and was is not None and found.ended_at:
+        if was.is_live or found.started_at <= was.started_at:
+            return UNCHANGED  # it was over before what is known now began, or is over beside it
+    elif not mine and was is not None and was.is_live:
         return ANOTHER
     if plan is None:
         return UNKNOWN_PLAN

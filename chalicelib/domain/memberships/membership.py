@@ -129,7 +129,7 @@ class Standing(Enum):
 
 
 _UNPAID = (PaymentStatus.PAST_DUE, PaymentStatus.UNPAID)
-_STARTED = (PaymentStatus.TRIALING, PaymentStatus.ACTIVE, *_UNPAID, PaymentStatus.PAUSED)
+_ATTEMPTS = (PaymentStatus.INCOMPLETE, PaymentStatus.NEVER)
 _STATUSES = {
     PaymentStatus.TRIALING: Status.TRIALING,
     PaymentStatus.ACTIVE: Status.ACTIVE,
@@ -143,7 +143,7 @@ _RUNS_OUT = (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE, Status.PAUSED)
 
 def has_begun(found: Subscription) -> bool:
     """Whether a subscription was ever more than an attempt to pay."""
-    return found.status in _STARTED
+    return found.status not in _ATTEMPTS
 
 
 def membership_of(
@@ -200,7 +200,7 @@ def _status(found: Subscription, plan: Plan, until: Instant, now: Instant) -> St
 def change_of(was: Membership | None, now: Membership) -> Change:
     """What became of a membership: the most important of what is different."""
     if was is None or was.subscription != now.subscription:
-        return Change.STARTED
+        return Change.STARTED if now.is_live else Change.ENDED
     if now.status != was.status and now.status in _BY_STATUS:
         return _BY_STATUS[Status(now.status)]
     if (now.plan, now.price) != (was.plan, was.price):
