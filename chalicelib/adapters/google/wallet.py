@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from chalicelib.adapters.http import Http, Response
-from chalicelib.adapters.looks import Look, Looks, fill
+from chalicelib.adapters.looks import Look, Looks
 from chalicelib.domain.cards.card import Card
 from chalicelib.domain.cards.message import Said
 from chalicelib.domain.errors import Fault, Unavailable
@@ -114,7 +114,7 @@ class GoogleLoyalty:
             self._upsert(_CLASS, shown, shown)
             self._classes_put.add(mark)
         member = self._object(card)
-        patch = _clearing(self._look(card).google_object, member)
+        patch = _clearing(self._look(card).google_object.document, member)
         if notify:
             patch["notifyPreference"] = "NOTIFY_ON_UPDATE"
         if card.voided:
@@ -171,7 +171,7 @@ class GoogleLoyalty:
         if card.tier:
             values["tier"] = card.tier
         shown = {
-            **fill(self._look(card).google_class, values),
+            **self._look(card).google_class.fill(values),
             "id": self._class_id(card),
             "reviewStatus": "UNDER_REVIEW",  # also where it is approved already
         }
@@ -185,7 +185,7 @@ class GoogleLoyalty:
         return shown
 
     def _object(self, card: Card) -> dict[str, Any]:
-        filled = fill(self._look(card).google_object, card.values)
+        filled = self._look(card).google_object.fill(card.values)
         modules = filled.pop("textModulesData", [])
         shown: dict[str, Any] = {}
         for points in filled.pop("loyaltyPoints", []):
