@@ -41,6 +41,8 @@ def shop(certificates: Certificates) -> Iterator[Shop]:
     assert shop.call("POST", "/v1/programs", document, headers=headers).status == 201
 
     class Handler(BaseHTTPRequestHandler):
+        timeout = 2  # a browser also opens connections that it does not use
+
         def _answer(self) -> None:
             url = urlsplit(self.path)
             body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
