@@ -15,6 +15,7 @@ from chalicelib.domain.errors import Contended, Refusal
 from chalicelib.domain.ledger.entries import LogKey, Snapshot, Standing
 from chalicelib.domain.members.member import Member, Profile
 from chalicelib.domain.ports import Registration, WalletEvent
+from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import MINUTE, SECOND, Instant
 from chalicelib.kernel.keys import mark
 from chalicelib.services.accounts import account
@@ -182,9 +183,9 @@ def read_card(context: Context, key: PassKey) -> Card | Refusal:
     program = context.catalog.current(here.program)
     if program is None:
         return NO_PROGRAM
-    card = card_of(program, member, head.snapshot, here.now)
     if head.key.member_id != key.member_id:
-        return replace(card, voided=True)  # the other's card goes on
+        return _void_card(program, key, here.now)  # the other's card goes on
+    card = card_of(program, member, head.snapshot, here.now)
     return replace(card, message=_said(context, key, card.language, program.language))
 
 
@@ -196,13 +197,18 @@ def _said(context: Context, key: PassKey, language: str, otherwise: str) -> Said
 
 
 def empty_card(context: Context, key: PassKey) -> Card | None:
-    """The card of nobody: what is left of a pass whose member was erased."""
+    """What is left of a pass whose member was erased."""
     here = enter(context, key.program_id)
     program = context.catalog.current(here.program) if here else None
     if here is None or program is None:
         return None
+    return _void_card(program, key, here.now)
+
+
+def _void_card(program: Program, key: PassKey, now: Instant) -> Card:
+    """Of nobody, with nothing: it never changes again."""
     nobody = Member(key.program_id, key.member_id, Profile(), (), 0)
-    return replace(card_of(program, nobody, Snapshot(0), here.now), voided=True)
+    return replace(card_of(program, nobody, Snapshot(0), now), voided=True)
 
 
 def issue(

@@ -124,6 +124,25 @@ def test_who_was_merged_away_is_told_once_that_his_pass_is_void(shop: Shop) -> N
     assert pushes.told[-1] == ["new-token"]
 
 
+def test_who_was_merged_away_is_void_at_google_too_and_the_survivor_is_not(shop: Shop) -> None:
+    ada, double = shop.enrol(), shop.enrol()
+    google = Google()
+    shop.runtime.google = google
+    for member in (ada, double):
+        link = shop.call("GET", f"/v1/members/{member}/passes").json["google"]
+        assert shop.call("GET", link.removeprefix("https://shop.test"), key=None).status == 302
+    google.cards.clear()
+    reply = shop.call("POST", f"/v1/members/{ada}/merge", {"member_id": double})
+    assert reply.status in (200, 201), reply.raw
+    work(shop, ada, None, google)
+    assert [(one.member_id, one.voided) for one in google.cards] == [(double, True)]
+    shop.order(ada, "1", drink())
+    work(shop, ada, None, google)
+    last = google.cards[-1]
+    assert (last.member_id, last.voided) == (ada, False)
+    assert [one.member_id for one in google.cards].count(double) == 1
+
+
 def test_a_device_that_was_told_is_not_told_again_for_another_one(shop: Shop) -> None:
     ada = shop.enrol()
     Phone(shop, ada, "good").register("good")
