@@ -70,6 +70,7 @@ def look(desk: Desk, found: Subscription, cause: str) -> Found:
     """Follows one subscription, whoever told of it."""
     if found.program_id != desk.here.program_id or not found.member_id:
         return Found(found.id, found.member_id, FOREIGN.code)
+    _finish_end(desk, found)
     if _is_known(desk, found):
         return Found(found.id, found.member_id, UNCHANGED.code)
     done = follow(desk, found.member_id, found.id, cause)
@@ -140,6 +141,14 @@ def _reconciled(desk: Desk, rows: list[Subscription], place: str | None) -> Reco
 def _finished(desk: Desk, one: Termination, known: Found) -> Found:
     finish(desk, one)
     return known
+
+
+def _finish_end(desk: Desk, found: Subscription) -> None:
+    """Of one that was ended by us, whoever died before all of it was done."""
+    if found.ended_at:
+        ordered = desk.context.store.billings.termination(desk.here.program_id, found.id)
+        if ordered is not None and not ordered.done:
+            finish(desk, ordered)
 
 
 def _apart(known: Found, done: Callable[[], Found]) -> Found:

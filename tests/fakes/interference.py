@@ -30,6 +30,8 @@ EFFECTS = frozenset(
         "register",
         "unregister",
         "hit",
+        "order",
+        "close",
     }
 )
 
