@@ -33,8 +33,7 @@ STREAMS = 500  # what the server allows at a time
 FEW = 100  # in flight: with a server that answers at once, both other libraries are fastest so
 PUSHES = 2000  # a round
 DELAY_MS = 50
-DELAYED_PUSHES = 5000  # a round: ten times the streams, so that the first wait is a tenth
-BOUND = STREAMS * 1000 // DELAY_MS
+DELAYED_ROUNDS = 10  # of all streams, so that the first wait is a tenth
 ERRORS = 6000  # their texts are twice what a connection takes without an acknowledgement
 
 
@@ -62,7 +61,7 @@ def run() -> list[str]:
             return _without_node(folder, certificates)
         return [
             _speed(command, folder, certificates),
-            _delayed([*command, "--delay-ms", str(DELAY_MS)], folder, certificates),
+            *(_delayed(command, streams, folder, certificates) for streams in (FEW, STREAMS)),
             _errors([*command, "--error"], folder, certificates),
         ]
 
@@ -93,17 +92,20 @@ def _speed(command: list[str], folder: Path, certificates: Certificates) -> str:
     )
 
 
-def _delayed(command: list[str], folder: Path, certificates: Certificates) -> str:
+def _delayed(command: list[str], streams: int, folder: Path, certificates: Certificates) -> str:
     """httpx opens 100 streams at most, whatever the server allows."""
-    with _serving(command, folder, certificates) as server:
+    asked = [*command, "--streams", str(streams), "--delay-ms", str(DELAY_MS)]
+    bound, pushes = streams * 1000 // DELAY_MS, streams * DELAYED_ROUNDS
+    with _serving(asked, folder, certificates) as server:
+        server.at_a_time = streams
         ways = {"ours": _ours, "aioapns": _aioapns, "httpx": _httpx}
-        rates = _rounds(server, ways, DELAYED_PUSHES)
+        rates = _rounds(server, ways, pushes)
     ours = _median(rates["ours"])
     return (
-        f"pushes a second, answers after {DELAY_MS} ms, over {STREAMS} streams / {DELAY_MS} ms: "
-        f"{ours / BOUND:.2f}; {ours:.0f} of {BOUND}, aioapns {_median(rates['aioapns']):.0f}, "
+        f"pushes a second, answers after {DELAY_MS} ms, over {streams} streams / {DELAY_MS} ms: "
+        f"{ours / bound:.2f}; {ours:.0f} of {bound}, aioapns {_median(rates['aioapns']):.0f}, "
         f"httpx {_median(rates['httpx']):.0f} (never above 100 streams); "
-        f"median of {ROUNDS} x {DELAYED_PUSHES}"
+        f"median of {ROUNDS} x {pushes}"
     )
 
 
