@@ -5,22 +5,28 @@ a test reach it. Nothing is charged there, and what is made stays in the test mo
 """
 
 import os
+import re
 import secrets
+import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 import stripe
+import stripe.params.billing_portal
+import stripe.params.checkout
+import stripe.params.test_helpers
 
+from chalicelib.adapters.stripe import calls
 from chalicelib.adapters.stripe.payments import StripePayments
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.memberships.documents import RefundTermsDocument
 from chalicelib.domain.memberships.membership import PaymentStatus, Subscription
-from chalicelib.domain.memberships.payments import Begun, Buyer, Preview, Sale
+from chalicelib.domain.memberships.payments import Begun, Buyer, Hosted, Preview, Sale
 from chalicelib.domain.memberships.plan import Plan, Price
-from chalicelib.kernel.clock import SECOND, SystemClock
+from chalicelib.kernel.clock import DAY, SECOND, SystemClock
 from local.stripe_stand_in import SECRET_KEY, StripeStandIn
 
 PROGRAM = f"prg_{secrets.token_hex(6)}"
@@ -87,6 +93,39 @@ def account(request: pytest.FixtureRequest) -> Iterator[Account]:
     assert key.startswith(("sk_test_", "rk_test_")), "only a key of a test mode may be used"
     payments = StripePayments(key, ("whsec_x",))
     yield Account(payments, payments._api)
+
+
+@pytest.fixture(autouse=True)
+def _known_to_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stand-in is ours; the library knows which parameters Stripe itself takes."""
+    do = calls.do
+
+    def checked(ask: Any, *given: Any) -> Any:
+        wanted = ask.__annotations__.get("params")
+        for one in given:
+            if isinstance(one, dict):
+                unknown_to(one, str(wanted), ask.__module__)
+        return do(ask, *given)
+
+    monkeypatch.setattr(calls, "do", checked)
+
+
+def unknown_to(sent: Any, wanted: str, module: str, path: str = "") -> None:
+    """Fails for a parameter that the library's own types do not name."""
+    if isinstance(sent, list):
+        for one in sent:
+            unknown_to(one, wanted, module, f"{path}[]")
+    if not isinstance(sent, dict) or path.endswith("metadata"):
+        return
+    [name] = set(re.findall(r"\w+Params\w*", wanted)) or {""}
+    room = stripe.params.checkout if ".checkout." in module else stripe.params
+    room = stripe.params.billing_portal if ".billing_portal." in module else room
+    room = stripe.params.test_helpers if ".test_helpers." in module else room
+    known = getattr(room, name, None) or getattr(sys.modules[module], name, None)
+    assert known is not None, f"{module} has no {name} for {path}"
+    for key, value in sent.items():
+        assert key in known.__annotations__, f"{path}.{key} is no parameter of {name}"
+        unknown_to(value, str(known.__annotations__[key]), known.__module__, f"{path}.{key}")
 
 
 def member() -> str:
@@ -171,3 +210,25 @@ def test_what_is_not_there_is_nothing(account: Account) -> None:
     assert account.payments.customer_of_charge("ch_nobody") is None
     assert account.payments.promotion(f"NO{secrets.token_hex(4)}") is None
     assert stripe.enable_telemetry is False
+
+
+def test_every_way_to_sell_is_one_that_the_library_knows() -> None:
+    """On the stand-in alone: taxes and portals must be set up in a real account."""
+    with StripeStandIn() as stand_in:
+        payments = StripePayments(SECRET_KEY, ("whsec_x",), stand_in.url)
+        now = SystemClock().now()
+        buyer = Buyer(PROGRAM, "mem_1", "ada@example.com", "Ada", now)
+        billing = payments.make_customer("customer", buyer)
+        intro = replace(MONTHLY, id="intro", number=3, intro_amount=99, intro_periods=3)
+        plan = replace(PLAN, automatic_tax=True, promotion_codes=True, prices=(MONTHLY, intro))
+        pages = ("https://shop.example/paid", "https://shop.example/back")
+        for number, price in enumerate(plan.prices):
+            sale = Sale(PROGRAM, "mem_1", plan, price, "Prime", 30)
+            hosted = payments.checkout(f"checkout-{number}", billing.customer_id, sale, *pages)
+            assert isinstance(hosted, Hosted)
+            begun = payments.subscribe(f"subscribe-{number}", billing.customer_id, sale)
+            assert isinstance(begun, Begun) and begun.kind == "setup"
+        assert payments.portal(billing.customer_id, pages[0]).startswith("http")
+        assert billing.test_clock is not None
+        payments.advance(billing.test_clock, now + DAY)
+        assert payments.subscriptions_after(None)[1] is None
