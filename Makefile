@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 CLOUD := .venv-cloud
 STAGE ?= prod
 SEEDS ?= 1000
+PASSES ?= 100000
 FROM ?= 1
 SAY := @printf '%s\n'
 
-.PHONY: run demo verify replay test soak check bench openapi package deploy setup clean help
+.PHONY: run demo verify replay test soak soak-wallets check bench openapi package deploy setup clean help
 
 help:
 	$(SAY) "make run      everything on this machine, at http://localhost:8000" \
@@ -17,6 +18,7 @@ help:
 		"make test     all tests, offline" \
 		"make replay   tells the queues of every member, after the stream was down  STAGE=prod" \
 		"make soak     the seeded simulation, longer  [SEEDS=1000] [FROM=1]" \
+		"make soak-wallets  a change of every card, with workers that die  [PASSES=100000]" \
 		"make check    linters, types and structure" \
 		"make bench    measurements" \
 		"make openapi  docs/openapi.json and docs/program_reference.md, from the code" \
@@ -72,6 +74,9 @@ test: setup
 
 soak: setup
 	@$(BIN)/python -m tests.simulation --first $(FROM) --seeds $(SEEDS)
+
+soak-wallets: setup
+	@$(BIN)/python -m tests.simulation.wallets --passes $(PASSES)
 
 check: setup
 	@$(BIN)/ruff check .

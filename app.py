@@ -7,8 +7,8 @@ from typing import Any
 
 from chalicelib.api.application import RegularsApp
 from chalicelib.api.resources import RESOURCES
+from chalicelib.events import google, router, time, wallet
 from chalicelib.events import operator as operations
-from chalicelib.events import router, time, wallet
 
 app = RegularsApp(RESOURCES)
 
@@ -32,6 +32,12 @@ def on_records(event: Any) -> None:
 def on_wallet(event: Any) -> dict[str, Any]:
     """Members whose cards may have changed."""
     return wallet.on_wallet(event.to_dict())
+
+
+@app.on_sqs_message(queue_arn=_QUEUE, batch_size=5)
+def on_google(event: Any) -> dict[str, Any]:
+    """Members whose cards changed for Google Wallet."""
+    return google.on_google(event.to_dict())
 
 
 @app.on_sqs_message(queue_arn=_QUEUE, batch_size=10)

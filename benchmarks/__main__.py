@@ -4,14 +4,15 @@ import os
 import sys
 from contextlib import redirect_stdout
 
-from benchmarks import handlers, imports, passes, pushes, rules
+from benchmarks import handlers, imports, latency, passes, pushes, rules
 
 
 def main() -> None:
     """Prints a line a figure. What the application logs is written too, and not shown."""
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
-        for measure in (rules.run, handlers.run, imports.run, passes.run, pushes.run):
-            for line in measure():
+        measures = (rules, handlers, imports, passes, pushes, latency)
+        for measure in measures:
+            for line in measure.run():
                 print(line, flush=True, file=sys.__stdout__)
 
 

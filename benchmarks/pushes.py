@@ -39,8 +39,8 @@ ERRORS = 6000  # their texts are twice what a connection takes without an acknow
 
 
 @dataclass
-class _Server:
-    """A server that runs, and what it saw once it has ended."""
+class Server:
+    """A push server that runs, and what it saw once it has ended."""
 
     port: int
     certificates: Certificates
@@ -49,7 +49,7 @@ class _Server:
     stats: dict[str, int] = field(default_factory=dict)
 
 
-_Way = Callable[[_Server, Sequence[str]], float]  # pushes a second
+_Way = Callable[[Server, Sequence[str]], float]  # pushes a second
 
 
 def run() -> list[str]:
@@ -57,11 +57,9 @@ def run() -> list[str]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         certificates = _written(folder)
-        node = shutil.which("node")
-        if node is None:
+        command = _node_server(folder)
+        if command is None:
             return _without_node(folder, certificates)
-        command = [node, str(ROOT / "benchmarks" / "apns_server.mjs"), "--folder", str(folder)]
-        command += ["--streams", str(STREAMS)]
         return [
             _speed(command, folder, certificates),
             _delayed([*command, "--delay-ms", str(DELAY_MS)], folder, certificates),
@@ -71,7 +69,7 @@ def run() -> list[str]:
 
 def _without_node(folder: Path, certificates: Certificates) -> list[str]:
     """What the stand-in in Python can tell. It gives no `apns-id`, which aioapns waits for."""
-    command = [sys.executable, "-m", "benchmarks.pushes", str(folder)]
+    command = _python_server(folder)
     with _serving(command, folder, certificates) as server:
         server.at_a_time = FEW
         rates = _rounds(server, {"ours": _ours, "httpx": _httpx}, PUSHES)
@@ -112,7 +110,7 @@ def _delayed(command: list[str], folder: Path, certificates: Certificates) -> st
 def _errors(command: list[str], folder: Path, certificates: Certificates) -> str:
     """The stand-in in Python knows by the token that an error is wanted, node's by its option."""
     with _serving(command, folder, certificates) as server:
-        results = _our_client(server).push([f"bad-{number}" for number in range(ERRORS)])
+        results = our_client(server).push([f"bad-{number}" for number in range(ERRORS)])
     answered = {PushOutcome.REFUSED, PushOutcome.GONE}
     assert all(one.outcome in answered for one in results)
     seen = server.stats
@@ -123,7 +121,7 @@ def _errors(command: list[str], folder: Path, certificates: Certificates) -> str
     )
 
 
-def _rounds(server: _Server, ways: Mapping[str, _Way], pushes: int) -> dict[str, list[float]]:
+def _rounds(server: Server, ways: Mapping[str, _Way], pushes: int) -> dict[str, list[float]]:
     """The rates of every way, one after the other in each round."""
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(ROUNDS):
@@ -145,7 +143,8 @@ def _ratio(rates: dict[str, list[float]], other: str) -> float:
 # --- the clients ------------------------------------------------------------------------------
 
 
-def _our_client(server: _Server) -> ApnsClient:
+def our_client(server: Server) -> ApnsClient:
+    """Of the server, with the certificate of our passes."""
     return ApnsClient(
         "localhost",
         server.port,
@@ -156,8 +155,8 @@ def _our_client(server: _Server) -> ApnsClient:
     )
 
 
-def _ours(server: _Server, tokens: Sequence[str]) -> float:
-    client = _our_client(server)
+def _ours(server: Server, tokens: Sequence[str]) -> float:
+    client = our_client(server)
     client.push(["first"])  # opens the connection
     began = time.perf_counter()
     results = client.push(tokens)
@@ -166,7 +165,7 @@ def _ours(server: _Server, tokens: Sequence[str]) -> float:
     return len(tokens) / taken
 
 
-def _aioapns(server: _Server, tokens: Sequence[str]) -> float:
+def _aioapns(server: Server, tokens: Sequence[str]) -> float:
     """aioapns as it is, but for two things that it needs to reach a server that is not Apple's.
 
     Its own TLS context trusts the public authorities and offers no ALPN; this one trusts the
@@ -200,7 +199,7 @@ def _aioapns(server: _Server, tokens: Sequence[str]) -> float:
     return asyncio.run(push())
 
 
-def _httpx(server: _Server, tokens: Sequence[str]) -> float:
+def _httpx(server: Server, tokens: Sequence[str]) -> float:
     context = _trusting(server)
     context.load_cert_chain(server.client_pem)
     limits = httpx.Limits(max_connections=1, keepalive_expiry=None)
@@ -239,13 +238,34 @@ async def _gathered(
     return len(tokens) / taken
 
 
-def _trusting(server: _Server) -> ssl.SSLContext:
+def _trusting(server: Server) -> ssl.SSLContext:
     context = ssl.create_default_context(cadata=server.certificates.apns_authority)
     context.set_alpn_protocols(["h2"])
     return context
 
 
 # --- the server -------------------------------------------------------------------------------
+
+
+@contextmanager
+def push_server(folder: Path) -> Iterator[Server]:
+    """A server in a process of its own: node's, or the stand-in in Python where there is none."""
+    certificates = _written(folder)
+    command = _node_server(folder) or _python_server(folder)
+    with _serving(command, folder, certificates) as server:
+        yield server
+
+
+def _node_server(folder: Path) -> list[str] | None:
+    node = shutil.which("node")
+    if node is None:
+        return None
+    script = str(ROOT / "benchmarks" / "apns_server.mjs")
+    return [node, script, "--folder", str(folder), "--streams", str(STREAMS)]
+
+
+def _python_server(folder: Path) -> list[str]:
+    return [sys.executable, "-m", "benchmarks.pushes", str(folder)]
 
 
 def _written(folder: Path) -> Certificates:
@@ -258,7 +278,7 @@ def _written(folder: Path) -> Certificates:
 
 
 @contextmanager
-def _serving(command: list[str], folder: Path, certificates: Certificates) -> Iterator[_Server]:
+def _serving(command: list[str], folder: Path, certificates: Certificates) -> Iterator[Server]:
     """Runs a server that ends with its stdin, also where we end without a word."""
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
@@ -266,7 +286,7 @@ def _serving(command: list[str], folder: Path, certificates: Certificates) -> It
         assert process.stdout is not None
         try:
             port = json.loads(process.stdout.readline())["port"]
-            server = _Server(port, certificates, folder / "client.pem")
+            server = Server(port, certificates, folder / "client.pem")
             yield server
             process.stdin.close()
             server.stats = json.loads(process.stdout.readline())

@@ -50,6 +50,7 @@ class Settings:
     orders_table: str
     records_table: str
     wallet_queue_url: str
+    google_queue_url: str
     parked_queue_url: str
     due_queue_url: str
     base_url: str  # empty: as each caller reached us
@@ -69,6 +70,7 @@ class Settings:
             orders_table=environment["ORDERS_TABLE"],
             records_table=environment["RECORDS_TABLE"],
             wallet_queue_url=environment.get("WALLET_QUEUE_URL", ""),
+            google_queue_url=environment.get("GOOGLE_QUEUE_URL", ""),
             parked_queue_url=environment.get("PARKED_QUEUE_URL", ""),
             due_queue_url=environment.get("DUE_QUEUE_URL", ""),
             base_url=environment.get("BASE_URL", "").rstrip("/"),
@@ -134,7 +136,7 @@ class Runtime:
         google = self._json("google")
         if google is None:
             return None
-        from chalicelib.adapters.google.wallet import Addresses, GoogleLoyalty
+        from chalicelib.adapters.google.wallet import REQUEST_SECONDS, Addresses, GoogleLoyalty
         from chalicelib.adapters.http import Http
 
         public = self._settings.base_url
@@ -150,6 +152,7 @@ class Runtime:
             if public
             else None,
             redemption_issuers=google.get("redemption_issuers", ()),
+            request_seconds=REQUEST_SECONDS,
         )
 
     @cached_property
@@ -165,18 +168,26 @@ class Runtime:
         keys = KEYS_URL if real else f"{self._settings.google_wallet_url}/keys"
         return GoogleCallbacks(google["issuer_id"], Http(), self.context.clock, keys)
 
-    def wallets(self, program_id: str, mode: Mode) -> Wallets:
-        """The wallets that a program may reach: a test program never reaches a real phone."""
-        settings = self._settings
-        test = mode is Mode.TEST
-        apple_is_real = settings.apns_host == APPLE_PUSH_HOST
-        google_is_real = settings.google_wallet_url == GOOGLE_WALLET_URL
+    def wallets(self, program_id: str, mode: Mode, google: Queue) -> Wallets:
+        """The wallets that a program may reach: a test program never reaches a real phone.
+
+        `google` is the queue of Google's worker.
+        """
+        test_and_real = mode is Mode.TEST and self._settings.apns_host == APPLE_PUSH_HOST
         return Wallets(
             None
-            if test and apple_is_real
+            if test_and_real
             else self._of_program("apple", self._push_services, program_id, self._push_service),
-            None if test and google_is_real else self.google,
+            google if self._reaches_google(mode) else None,
         )
+
+    def google_of(self, mode: Mode) -> GoogleWallet | None:
+        """Google Wallet for a program, where it may reach it."""
+        return self.google if self._reaches_google(mode) else None
+
+    def _reaches_google(self, mode: Mode) -> bool:
+        is_real = self._settings.google_wallet_url == GOOGLE_WALLET_URL
+        return "google" in self._parameters and not (mode is Mode.TEST and is_real)
 
     def wallet_names(self, program_id: str) -> list[str]:
         """The wallets that a program's pass can be put in."""
@@ -259,6 +270,7 @@ class Queues:
     """Where messages go. The routers have these alone: no secret, no table."""
 
     wallet: Queue  # members whose cards may have changed
+    google: Queue  # members whose cards changed for Google Wallet, and what is said to them
     due: Queue  # members of whom something may be due
     parked: Queue  # records that we could not read
 
@@ -313,6 +325,7 @@ def _queues_of(settings: Settings) -> Queues:
 
     return Queues(
         wallet=SqsQueue(settings.wallet_queue_url, settings.region),
+        google=SqsQueue(settings.google_queue_url, settings.region),
         due=SqsQueue(settings.due_queue_url, settings.region),
         parked=SqsQueue(settings.parked_queue_url, settings.region),
     )

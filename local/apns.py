@@ -4,8 +4,9 @@
 
 Every push is a line in `pushes.jsonl`. A device token may ask for trouble by how it starts: `gone-`
 is answered 410, `bad-` 400, `busy-` 429, `down-` 503, `forbidden-` 403, `reset-` resets the stream,
-`drop-` the connection, and `away-` says GOAWAY before it is looked at. `narrow-` and `shut-` leave
-new streams a window of one byte: until we agreed to that, or for as long as the connection lives.
+`drop-` the connection, `hang-` makes it silent for ever, and `away-` says GOAWAY before it is
+looked at. `narrow-` and `shut-` leave new streams a window of one byte: until we agreed to that, or
+for as long as the connection lives.
 """
 
 import argparse
@@ -65,6 +66,7 @@ class PushService:
         self._tls = _tls_context(certificates)
         self._lock = threading.Lock()
         self._open: set[ssl.SSLSocket] = set()
+        self.silent: set[ssl.SSLSocket] = set()  # connections on which nothing is answered any more
         self._listener = socket.create_server(("127.0.0.1", port))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -82,6 +84,11 @@ class PushService:
             for connection in self._open:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
+
+    def fall_silent(self) -> None:
+        """Answers nothing any more on the connections that there are."""
+        with self._lock:
+            self.silent |= self._open
 
     def _accept(self) -> None:
         while True:
@@ -130,6 +137,8 @@ class _Conversation:
         """Answers until the other side closes."""
         self._socket.sendall(self._http2.data_to_send())
         while data := self._socket.recv(65_536):
+            if self._socket in self._service.silent:
+                continue
             ended = []
             for event in self._http2.receive_data(data):
                 if isinstance(event, RequestReceived):
@@ -159,6 +168,9 @@ class _Conversation:
             self._socket.sendall(self._http2.data_to_send())
             raise ConnectionAbortedError
         self._note(token, headers, bytes(body), streams)
+        if trouble == "hang":
+            self._service.silent.add(self._socket)
+            return
         if trouble == "reset":
             self._http2.reset_stream(stream, ErrorCodes.INTERNAL_ERROR)
             return

@@ -47,7 +47,7 @@ class Phone:
         while len(self.received()) <= already:
             if time.monotonic() - begun > PUSHED_WITHIN_SECONDS:
                 raise Failed(f"no push came within {PUSHED_WITHIN_SECONDS} s")
-            time.sleep(0.05)
+            time.sleep(0.01)
         return time.monotonic() - begun
 
     def received(self) -> list[dict[str, Any]]:

@@ -12,10 +12,10 @@ from typing import Any
 
 from chalicelib.adapters.apple.passbook import Signer
 from chalicelib.adapters.apple.passes import ApplePasses
-from chalicelib.adapters.google.wallet import GoogleLoyalty
+from chalicelib.adapters.google.wallet import Addresses, GoogleLoyalty
 from chalicelib.adapters.http import Http
 from chalicelib.adapters.look_book import FolderOfLooks
-from chalicelib.domain.cards.card import Card, CardBalance, Print
+from chalicelib.domain.cards.card import Card, CardBalance, Colors, Print
 from chalicelib.domain.errors import Fault
 from chalicelib.kernel.clock import SystemClock
 from chalicelib.wiring import LOOKS
@@ -44,6 +44,8 @@ class LookPreview:
             return Answer.of([self._described(one) for one in self._names()])
         if request.path == "/events":
             return Answer(self._changes(), "text/event-stream")
+        if request.path.startswith("/stamps/"):
+            return self._stamps(*request.path.split("/")[2:])
         shown = {"/pass": self._pass, "/google": self._wallet, "/picture": self._picture}
         if request.path not in shown or request.query.get("look") not in self._names():
             return NOT_FOUND
@@ -73,9 +75,17 @@ class LookPreview:
             http=Http(),
             clock=SystemClock(),
             base_url=self._stand_ins.parameters["GoogleWalletUrl"],
+            addresses=Addresses(pictures="/looks/stamps"),
         )
         google.put(card)
         return Answer.of(self._stand_ins.google_pass(card.member_id))
+
+    def _stamps(self, look: str, goal: str, count: str, inks: str) -> Answer:
+        """The picture that Google would fetch, by its address."""
+        ground, _, ink = inks.removesuffix(".png").partition("-")
+        colors = Colors(f"#{ground}", f"#{ink}", f"#{ink}")
+        drawn = FolderOfLooks(self._folder).stamps(look, int(goal), int(count), colors)
+        return NOT_FOUND if drawn is None else Answer(drawn, "image/png")
 
     def _picture(self, card: Card) -> Answer:
         return Answer(FolderOfLooks(self._folder).picture(card).encode(), "image/svg+xml")

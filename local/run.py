@@ -1,7 +1,7 @@
 """Runs all of Regulars on this machine: `make run`.
 
 Everything lies under `.local/` and is found again by the next run. REGULARS_PORT (8000) is the port
-of the API; the three ports above it are for the local cloud and the stand-ins.
+of the API; the four ports above it are for the local cloud and the stand-ins.
 """
 
 import os
@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -41,16 +41,17 @@ class Ports:
     cloud: int
     apns: int
     google: int
+    stripe: int
 
     @classmethod
     def from_(cls, first: int) -> "Ports":
-        """Four ports in a row."""
-        return cls(first, first + 1, first + 2, first + 3)
+        """Five ports in a row."""
+        return cls(*range(first, first + 5))
 
     @classmethod
     def free(cls) -> "Ports":
         """Any that nobody uses."""
-        return cls(free_port(), free_port(), free_port(), free_port())
+        return cls(*(free_port() for _ in range(5)))
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,9 @@ def running_all(folder: Path, ports: Ports) -> Iterator[Running]:
     made = package(LOCAL_STAGE)
     with ExitStack() as stack:
         with step("Starting the local cloud and the stand-ins"):
-            stand_ins = stack.enter_context(running_stand_ins(folder, ports.apns, ports.google))
+            stand_ins = stack.enter_context(
+                running_stand_ins(folder, ports.apns, ports.google, ports.stripe)
+            )
             cloud = stack.enter_context(running_cloud(folder / "cloud", ports.cloud))
         found = stack_exists(cloud)
         with step("Updating the stack" if found else "Creating the stack"):
@@ -103,7 +106,7 @@ def _deploy(cloud: Cloud, made: Package, stand_ins: StandIns, ports: Ports) -> D
 
 def run(folder: Path, ports: Ports) -> None:
     """Starts everything, seeds it, says what to open, and waits to be ended."""
-    for port in (ports.api, ports.cloud, ports.apns, ports.google):
+    for port in astuple(ports):
         refuse_taken(port, "needed by make run")
     with _marked(folder), running_all(folder, ports) as running:
         for line in _seeded(running, folder / "seed"):
@@ -130,10 +133,12 @@ def _seeded(running: Running, folder: Path) -> list[str]:
 
 
 def mount_pages(running: Running, demo: "Demo") -> None:
-    """Puts the demo shop and the preview of looks beside the API."""
+    """Puts the demo shop and the preview of looks beside the API; Stripe tells the demo."""
     from local.previews import LookPreview
     from local.shop import DemoShop
 
+    webhooks = f"{demo.base_url}/v1/webhooks/stripe/{demo.program_id}"
+    running.stand_ins.send_payments_to(webhooks)
     running.front.mount("/web", Web())
     running.front.mount("/shop", DemoShop(demo, running.stand_ins))
     running.front.mount("/looks", LookPreview(running.stand_ins))

@@ -19,6 +19,16 @@ till:
     - {id: coffee, label: Coffee, unit_price: 380, categories: [drinks]}
     - {id: own_cup, label: Own cup, unit_price: 380, categories: [drinks], labels: [own_cup]}
     - {id: cake, label: Cake, unit_price: 420}
+plans:
+  club:
+    name: Coffee Club
+    benefits: [free_refill]
+    prices:
+      - {id: monthly, every: month, amount: 900}
+      - {id: yearly, every: year, amount: 9000}
+    refunds: {unused_in_full: true}
+multipliers:
+  - {id: club_double, currency: stamps, percent: 200, if: {plans: [club]}}
 """  # of the demo, beside those of the named program
 MEMBERS = (("Ada", "Lovelace", 6), ("Grace", "Hopper", 3), ("Alan", "Turing", 0))
 SOURCE = "webshop"

@@ -34,6 +34,8 @@ class DemoShop:
             "/redeem": self._redeem,
             "/google/save": self._save,
             "/google/delete": self._delete,
+            "/club/join": self._join_club,
+            "/club/leave": self._leave_club,
         }
 
     def answer(self, request: Request) -> Answer:
@@ -99,6 +101,23 @@ class DemoShop:
             elif what == "paid" and entry["ref"].startswith(SOURCE) and order_id not in refunded:
                 return str(order_id)
         return None
+
+    def _join_club(self, member_id: str) -> dict[str, Any]:
+        """Where the member pays; Stripe's page leads back here."""
+        back = f"{self._api.base_url}/shop?member={member_id}"
+        asked = {"plan": "club", "price": "monthly", "success_url": back, "cancel_url": back}
+        path = f"/v1/members/{member_id}/membership/checkout"
+        done = self._api.do("POST", path, asked, Idempotency_Key=secrets.token_hex(8))
+        return {"call": "POST .../membership/checkout", "status": 201, "url": done["url"]}
+
+    def _leave_club(self, member_id: str) -> dict[str, Any]:
+        """At once: the rules of the program say what is given back."""
+        path = f"/v1/members/{member_id}/membership/cancel"
+        key = secrets.token_hex(8)
+        done = self._api.do("POST", path, {"when": "now"}, Idempotency_Key=key)
+        back = done["refund"]
+        moved = f"{back['amount'] / 100:.2f} {back['money']} back: {back['why']}"
+        return {"call": "POST .../membership/cancel", "status": 200, "moved": moved}
 
     def _save(self, member_id: str) -> dict[str, Any]:
         """Follows the save link, then says in Google's place that the pass came into a wallet."""

@@ -1,11 +1,12 @@
-"""The stand-ins of Apple's push service and Google Wallet, and what the stack is told of them."""
+"""The stand-ins of Apple's push service, Google Wallet and Stripe, and what the stack is told."""
 
 import json
 import secrets
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from infra.package import ROOT
 from local.certificates import ISSUER_ID, LOGO_URL, ensure
 from local.processes import LOOPBACK, listening, refuse_taken, running
+from local.stripe_stand_in import SECRET_KEY
 
 
 @dataclass(frozen=True)
@@ -36,16 +38,29 @@ class StandIns:
                 return None  # it is just being written
         return None
 
+    def send_payments_to(self, url: str) -> None:
+        """Where Stripe's messages go from now on: to a program, which is known only now."""
+        address = f"{self.parameters['StripeUrl']}/v1/webhook_endpoints"
+        endpoints = _stripe("GET", address)["data"]
+        _stripe("POST", f"{address}/{endpoints[0]['id']}", {"url": url})
+
 
 @contextmanager
-def running_stand_ins(folder: Path, apns_port: int, google_port: int) -> Iterator[StandIns]:
-    """Both stand-ins, with certificates and keys kept in `folder`."""
+def running_stand_ins(
+    folder: Path, apns_port: int, google_port: int, stripe_port: int
+) -> Iterator[StandIns]:
+    """All stand-ins, with certificates and keys kept in `folder`."""
     certificates = ensure(folder / "certificates")
-    apns, google = folder / "apns", folder / "google"
+    apns, google, stripe = folder / "apns", folder / "google", folder / "stripe"
     google_url = f"http://{LOOPBACK}:{google_port}"
+    stripe_url = f"http://{LOOPBACK}:{stripe_port}"
+    webhook_secret = f"whsec_{_secret(folder / 'webhook_secret')}"
+    nowhere = f"http://{LOOPBACK}:{stripe_port}/nowhere"  # until there is a program
+    hooks = ("--webhook-url", nowhere, "--webhook-secret", webhook_secret)
     with (
         _running("local.apns", apns_port, apns, lambda: listening(apns_port)),
         _running("local.google_wallet", google_port, google, lambda: _answers(google_url)),
+        _running("local.stripe_stand_in", stripe_port, stripe, lambda: _answers(stripe_url), hooks),
     ):
         yield StandIns(
             apns_folder=apns,
@@ -55,9 +70,13 @@ def running_stand_ins(folder: Path, apns_port: int, google_port: int) -> Iterato
                 "ApnsPort": str(apns_port),
                 "ApnsCertificateAuthority": certificates.apns_authority,
                 "GoogleWalletUrl": google_url,
+                "StripeUrl": stripe_url,
             },
             secrets={
-                "master_key": _master_key(folder),
+                "master_key": _secret(folder / "master_key"),
+                "stripe": json.dumps(
+                    {"secret_key": SECRET_KEY, "webhook_secrets": [webhook_secret]}
+                ),
                 "apple": json.dumps(certificates.apple),
                 "google": json.dumps(_google(google)),
             },
@@ -65,10 +84,16 @@ def running_stand_ins(folder: Path, apns_port: int, google_port: int) -> Iterato
 
 
 @contextmanager
-def _running(module: str, port: int, folder: Path, ready: Callable[[], bool]) -> Iterator[None]:
+def _running(
+    module: str,
+    port: int,
+    folder: Path,
+    ready: Callable[[], bool],
+    more: Sequence[str] = (),
+) -> Iterator[None]:
     refuse_taken(port, module)
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", module, "--port", str(port), "--folder", str(folder)]
+    command = [sys.executable, "-m", module, "--port", str(port), "--folder", str(folder), *more]
     with running(module, command, folder.with_suffix(".log"), ready, work_folder=ROOT):
         yield
 
@@ -89,9 +114,16 @@ def _google(folder: Path) -> dict[str, Any]:
     return {"service_account": account, "issuer_id": ISSUER_ID, "logo_url": LOGO_URL}
 
 
-def _master_key(folder: Path) -> str:
+def _stripe(method: str, url: str, form: dict[str, str] | None = None) -> Any:
+    body = urllib.parse.urlencode(form).encode() if form else None
+    headers = {"Authorization": f"Bearer {SECRET_KEY}"}
+    request = urllib.request.Request(url, body, headers, method=method)
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return json.load(answer)
+
+
+def _secret(file: Path) -> str:
     """Made once: what was signed with it stays good over restarts."""
-    file = folder / "master_key"
     if not file.exists():
         file.touch(mode=0o600)
         file.write_text(secrets.token_hex(32))

@@ -75,8 +75,8 @@ _IMAGE = re.compile(r"(?:[a-zA-Z-]+\.lproj/)?([a-zA-Z]+)(?:@([23])x)?\.png")
 def problems_of(look: Look, currencies: frozenset[str] = frozenset()) -> list[str]:
     """Everything that is wrong, empty where nothing is. `currencies` are those of the program."""
     try:
-        apple, files = look.apple, look.apple_files
-        both = [look.google_class, look.google_object]
+        apple, files = look.apple.document, look.apple_files
+        both = [look.google_class.document, look.google_object.document]
     except Fault as fault:
         return [str(fault)]
     except ValueError as error:

@@ -12,7 +12,7 @@ everything in it.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,9 +27,22 @@ _RGB = re.compile(r"rgb\(\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\s*\)")
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"\s*=\s*"((?:[^"\\]|\\.)*)"\s*;')
 STRINGS = "pass.strings"
 
+Values = Mapping[str, str | int]
+_Filler = Callable[[Values], Any]
+_ABSENT = object()  # in place of what asks for something that is not there
 
-class _Absent(Exception):
-    """The template asks for something that is not there."""
+
+class Template:
+    """What a look says of a pass; its placeholders are found once."""
+
+    def __init__(self, document: Any) -> None:
+        self.document = document
+        self._filled = _read(document)
+
+    def fill(self, values: Values) -> Any:
+        """The document with its values; None where the whole of it asks for an absent one."""
+        found = self._filled(values)
+        return None if found is _ABSENT else found
 
 
 @dataclass(frozen=True)
@@ -39,17 +52,17 @@ class Look:
     folder: Path
 
     @cached_property
-    def apple(self) -> dict[str, Any]:
+    def apple(self) -> Template:
         """The template of pass.json. Raises `Fault` where there is none."""
         return self._template("apple/pass.json")
 
     @cached_property
-    def google_class(self) -> dict[str, Any]:
+    def google_class(self) -> Template:
         """The template of the loyalty class. Raises `Fault` where there is none."""
         return self._template("google/class.json")
 
     @cached_property
-    def google_object(self) -> dict[str, Any]:
+    def google_object(self) -> Template:
         """The template of the loyalty object. Raises `Fault` where there is none."""
         return self._template("google/object.json")
 
@@ -73,7 +86,7 @@ class Look:
     def colors(self) -> Colors:
         """Those of pass.json; black on white where it has none."""
         found = {
-            name: color_of(self.apple.get(f"{key}Color", ""))
+            name: color_of(self.apple.document.get(f"{key}Color", ""))
             for name, key in (
                 ("background", "background"),
                 ("text", "foreground"),
@@ -83,12 +96,11 @@ class Look:
         text = found["text"] or "#000000"
         return Colors(found["background"] or "#ffffff", text, found["label"] or text)
 
-    def _template(self, file: str) -> dict[str, Any]:
+    def _template(self, file: str) -> Template:
         path = self.folder / file
         if not path.is_file():
             raise Fault(f"the look {self.folder.name} has no {file}")
-        template: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        return template
+        return Template(json.loads(path.read_text("utf-8")))
 
 
 class Looks:
@@ -100,7 +112,9 @@ class Looks:
 
     def get(self, name: str) -> Look:
         """A look, which may have nothing in it."""
-        return self._looks.setdefault(name, Look(self._folder / name))
+        if name not in self._looks:
+            self._looks[name] = Look(self._folder / name)
+        return self._looks[name]
 
 
 def placeholders(template: Any) -> Iterator[str]:
@@ -141,54 +155,67 @@ def _plain(text: str) -> str:
     return re.sub(r"\\(.)", lambda found: {"n": "\n"}.get(found[1], found[1]), text)
 
 
-def fill(template: Any, values: Mapping[str, str | int]) -> Any:
-    """The template with its values; None where the whole of it asks for an absent one."""
-    try:
-        return _filled(template, values)
-    except _Absent:
-        return None
-
-
-def _filled(template: Any, values: Mapping[str, str | int]) -> Any:
+def _read(template: Any) -> _Filler:
     if isinstance(template, str):
-        return _text(template, values)
+        return _read_text(template)
     if isinstance(template, list):
-        return [one for element in template if (one := _element(element, values)) is not None]
+        return _read_list(template)
     if isinstance(template, dict):
-        return _members(template, values)
-    return template
+        return _read_object(template, is_whole=False)
+    return lambda _: template
 
 
-def _element(element: Any, values: Mapping[str, str | int]) -> Any:
-    """An element of a list is whole, or not there."""
-    try:
-        if isinstance(element, dict):
-            return {name: _filled(value, values) for name, value in element.items()}
-        return _filled(element, values)
-    except _Absent:
-        return None
+def _read_list(template: list[Any]) -> _Filler:
+    """An element is whole, or not there."""
+    elements = [
+        _read_object(one, is_whole=True) if isinstance(one, dict) else _read(one)
+        for one in template
+    ]
+
+    def fill(values: Values) -> list[Any]:
+        filled = [element(values) for element in elements]
+        return [one for one in filled if one is not _ABSENT and one is not None]
+
+    return fill
 
 
-def _members(template: dict[str, Any], values: Mapping[str, str | int]) -> dict[str, Any]:
-    filled = {}
-    for name, value in template.items():
-        try:
-            filled[name] = _filled(value, values)
-        except _Absent:
-            continue
-    return filled
+def _read_object(template: dict[str, Any], *, is_whole: bool) -> _Filler:
+    """Its constants are copied, in their places; what else it has is filled or left out."""
+    changing = [(name, _read(one)) for name, one in template.items() if not _is_constant(one)]
+
+    def fill(values: Values) -> Any:
+        filled = template.copy()
+        for name, value in changing:
+            found = value(values)
+            if found is not _ABSENT:
+                filled[name] = found
+            elif is_whole:
+                return _ABSENT
+            else:
+                del filled[name]
+        return filled
+
+    return fill
 
 
-def _text(template: str, values: Mapping[str, str | int]) -> str | int:
+def _is_constant(template: Any) -> bool:
+    if isinstance(template, str):
+        return not _PLACEHOLDER.search(template)
+    return not isinstance(template, list | dict)
+
+
+def _read_text(template: str) -> _Filler:
     whole = _PLACEHOLDER.fullmatch(template)
-    if whole and whole.group(1):
-        return _value(whole.group(1), values)
-    return _PLACEHOLDER.sub(
-        lambda found: str(_value(found[1], values)) if found[1] else found[0][0], template
-    )
+    if whole and whole[1]:
+        name = whole[1]
+        return lambda values: values.get(name, _ABSENT)
+    names = set(placeholders(template))
 
+    def fill(values: Values) -> Any:
+        if not names <= values.keys():
+            return _ABSENT
+        return _PLACEHOLDER.sub(
+            lambda found: str(values[found[1]]) if found[1] else found[0][0], template
+        )
 
-def _value(name: str, values: Mapping[str, str | int]) -> str | int:
-    if name not in values:
-        raise _Absent
-    return values[name]
+    return fill

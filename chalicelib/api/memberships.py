@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from chalicelib.api.endpoints import SHOP, SHOP_AND_MEMBER, Answer, Call, Resource
+from chalicelib.api.endpoints import SHOP, SHOP_AND_MEMBER, Answer, Call, Invalid, Resource
 from chalicelib.api.paging import PageQuery, cursor_to, place_of
 from chalicelib.api.shapes import (
     Amount,
@@ -240,13 +240,10 @@ def read_entitlements(call: Call, member_id: str) -> EntitlementsView | Refusal:
 def check_out(call: Call, member_id: str) -> CheckoutView | Refusal:
     """Start a membership on a payment page of Stripe."""
     desk = _desk(call)
-    if isinstance(desk, Refusal):
-        return desk
     request: CheckoutRequest = call.body
-    token = passes.link_token(call.context, PassKey(call.here.program_id, member_id))
-    page = f"{call.base_url}/p/{token}"
+    page = _card_page(call, member_id)
     pages = (request.success_url or page, request.cancel_url or page)
-    wish = Wish(request.plan, request.price, request.promotion_code)
+    wish = _wish(request)
     hosted = memberships.check_out(desk, member_id, wish, pages, call.idempotency_key or "")
     if isinstance(hosted, Refusal):
         return hosted
@@ -266,10 +263,8 @@ def check_out(call: Call, member_id: str) -> CheckoutView | Refusal:
 def subscribe(call: Call, member_id: str) -> SubscriptionView | Refusal:
     """Start a membership for the payment sheet of a mobile app."""
     desk = _desk(call)
-    if isinstance(desk, Refusal):
-        return desk
     request: StartRequest = call.body
-    wish = Wish(request.plan, request.price, request.promotion_code)
+    wish = _wish(request)
     begun = memberships.subscribe(desk, member_id, wish, call.idempotency_key or "")
     if isinstance(begun, Refusal):
         return begun
@@ -286,10 +281,8 @@ def subscribe(call: Call, member_id: str) -> SubscriptionView | Refusal:
 def preview(call: Call, member_id: str) -> PreviewView | Refusal:
     """Preview what another plan or price would cost now."""
     desk = _desk(call)
-    if isinstance(desk, Refusal):
-        return desk
     request: StartRequest = call.body
-    wish = Wish(request.plan, request.price, request.promotion_code)
+    wish = _wish(request)
     found = memberships.preview(desk, member_id, wish)
     if isinstance(found, Refusal):
         return found
@@ -311,8 +304,6 @@ def change(call: Call, member_id: str) -> EntitlementsView | Refusal:
     Where the charge fails nothing has changed.
     """
     desk = _desk(call)
-    if isinstance(desk, Refusal):
-        return desk
     request: ChangeRequest = call.body
     wish = Wish(request.plan, request.price)
     at = from_datetime(request.previewed_at)
@@ -335,8 +326,6 @@ def cancel(call: Call, member_id: str) -> CancelledView | Refusal:
     Ended now, what the program's rules give back goes back to the card that paid, once.
     """
     desk = _desk(call)
-    if isinstance(desk, Refusal):
-        return desk
     if call.body.when == "period_end":
         done = memberships.cancel_at_period_end(desk, member_id, call.idempotency_key or "")
         if isinstance(done, Refusal):
@@ -356,8 +345,6 @@ def cancel(call: Call, member_id: str) -> CancelledView | Refusal:
 def read_refund(call: Call, member_id: str) -> RefundView | Refusal:
     """Read what would be given back if the membership were cancelled now."""
     desk = _desk(call)
-    if isinstance(desk, Refusal):
-        return desk
     found = membership_ends.foresee_refund(desk, member_id)
     if isinstance(found, Refusal):
         return found
@@ -376,8 +363,6 @@ def read_refund(call: Call, member_id: str) -> RefundView | Refusal:
 def pause(call: Call, member_id: str) -> EntitlementsView | Refusal:
     """Pause a membership: nothing is charged, and benefits go on for as long as was paid."""
     desk = _desk(call)
-    if isinstance(desk, Refusal):
-        return desk
     until = from_datetime(call.body.resumes_at) if call.body.resumes_at else None
     done = memberships.pause(desk, member_id, until, call.idempotency_key or "")
     return done if isinstance(done, Refusal) else _entitlements_view(call, done)
@@ -394,8 +379,6 @@ def pause(call: Call, member_id: str) -> EntitlementsView | Refusal:
 def resume(call: Call, member_id: str) -> EntitlementsView | Refusal:
     """Resume a paused membership, or keep one whose cancellation is not over yet."""
     desk = _desk(call)
-    if isinstance(desk, Refusal):
-        return desk
     done = memberships.resume(desk, member_id, call.idempotency_key or "")
     return done if isinstance(done, Refusal) else _entitlements_view(call, done)
 
@@ -411,10 +394,7 @@ def resume(call: Call, member_id: str) -> EntitlementsView | Refusal:
 def open_portal(call: Call, member_id: str) -> PortalView | Refusal:
     """Open the page on which the member changes cards and reads invoices."""
     desk = _desk(call)
-    if isinstance(desk, Refusal):
-        return desk
-    token = passes.link_token(call.context, PassKey(call.here.program_id, member_id))
-    back = call.body.return_url or f"{call.base_url}/p/{token}"
+    back = call.body.return_url or _card_page(call, member_id)
     url = memberships.portal(desk, member_id, back)
     return url if isinstance(url, Refusal) else PortalView(url)
 
@@ -429,8 +409,6 @@ def open_portal(call: Call, member_id: str) -> PortalView | Refusal:
 def list_invoices(call: Call, member_id: str) -> InvoicesView | Refusal:
     """List a member's invoices with their receipts."""
     desk = _desk(call)
-    if isinstance(desk, Refusal):
-        return desk
     purpose = f"invoices {member_id}"
     place = place_of(call, purpose, call.query.cursor)
     if isinstance(place, Refusal):
@@ -477,8 +455,6 @@ def use_benefit(call: Call, member_id: str) -> Answer | Refusal:
 def reconcile(call: Call) -> ReconciledView | Refusal:
     """Hold what Stripe says against what is known, a part at a time, and mend what differs."""
     desk = _desk(call)
-    if isinstance(desk, Refusal):
-        return desk
     place = place_of(call, "reconcile", call.body.cursor)
     if isinstance(place, Refusal):
         return place
@@ -490,9 +466,22 @@ def reconcile(call: Call) -> ReconciledView | Refusal:
     return ReconciledView(done.checked, rows, cursor_to(call, "reconcile", done.place))
 
 
-def _desk(call: Call) -> Desk | Refusal:
+def _desk(call: Call) -> Desk:
+    """Where the program deals with memberships. Raises `Invalid` where payments are not set up."""
     payments = call.runtime.payments(call.here.program_id, call.here.program.mode)
-    return NOT_CONFIGURED if payments is None else Desk(call.context, call.here, payments)
+    if payments is None:
+        raise Invalid(NOT_CONFIGURED)
+    return Desk(call.context, call.here, payments)
+
+
+def _wish(request: StartRequest) -> Wish:
+    return Wish(request.plan, request.price, request.promotion_code)
+
+
+def _card_page(call: Call, member_id: str) -> str:
+    """The page of the member's card."""
+    token = passes.link_token(call.context, PassKey(call.here.program_id, member_id))
+    return f"{call.base_url}/p/{token}"
 
 
 def _entitlements_view(call: Call, found: Entitled) -> EntitlementsView:

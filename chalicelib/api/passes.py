@@ -17,7 +17,7 @@ from chalicelib.domain.ports import ApplePassBuilder
 from chalicelib.domain.program.card import LongText
 from chalicelib.domain.texts import Text
 from chalicelib.kernel.clock import Instant, to_http_date, to_rfc3339
-from chalicelib.services import members, pass_messages, passes, wallets
+from chalicelib.services import google_passes, members, pass_messages, passes
 from chalicelib.services.passes import PassKey
 
 resource = Resource(__name__, "passes")
@@ -141,10 +141,10 @@ def send_message(call: Call, member_id: str) -> Answer | Refusal:
 @resource.endpoint("GET", "/p/{token}", callers=PUBLIC, answer_type=HTML)
 def show_page(call: Call, token: str) -> Answer | Refusal:
     """Show a member's card, and the wallets it can be put in."""
-    found = _open(call, token)
-    if isinstance(found, Refusal):
-        return sorry(call.header("accept-language"), found)
-    _, card = found
+    key = _open(call, token)
+    card = key if isinstance(key, Refusal) else passes.read_card(call.context, key)
+    if isinstance(card, Refusal):
+        return sorry(call.header("accept-language"), card)
     looks = call.runtime.looks
     page = card_page(
         card,
@@ -163,13 +163,17 @@ def show_page(call: Call, token: str) -> Answer | Refusal:
 @resource.endpoint("GET", "/p/{token}/apple", callers=PUBLIC, answer_type=PKPASS)
 def fetch_apple(call: Call, token: str) -> Answer | Refusal:
     """Fetch the Apple pass that a link is for."""
-    found = _open(call, token)
-    if isinstance(found, Refusal):
-        return sorry(call.header("accept-language"), found)
-    builder = call.runtime.apple_passes(found[0].program_id)
+    key = _open(call, token)
+    if isinstance(key, Refusal):
+        return sorry(call.header("accept-language"), key)
+    builder = call.runtime.apple_passes(key.program_id)
     if builder is None:
         return NOT_CONFIGURED
-    return apple_pass(call, builder, *found)
+    found = passes.issue(call.context, key)
+    if isinstance(found, Refusal):
+        return sorry(call.header("accept-language"), found)
+    card, issued = found
+    return pass_answer(call, builder, key, card, issued.modified_at)
 
 
 @resource.endpoint(
@@ -177,23 +181,19 @@ def fetch_apple(call: Call, token: str) -> Answer | Refusal:
 )
 def save_to_google(call: Call, token: str) -> Answer | Refusal:
     """Go to Google Wallet and save the pass that a link is for."""
-    found = _open(call, token)
-    if isinstance(found, Refusal):
-        return sorry(call.header("accept-language"), found)
+    key = _open(call, token)
+    if isinstance(key, Refusal):
+        return sorry(call.header("accept-language"), key)
     google = call.runtime.google
     if google is None:
         return NOT_CONFIGURED
     try:
-        link = wallets.save_to_google(call.context, google, *found)
+        link = google_passes.save(call.context, google, key)
     except Unavailable:
-        return sorry(call.header("accept-language"), _LATER)
+        link = _LATER
+    if isinstance(link, Refusal):
+        return sorry(call.header("accept-language"), link)
     return Answer("", headers={"Location": link, **PRIVATE})
-
-
-def apple_pass(call: Call, builder: ApplePassBuilder, key: PassKey, card: Card) -> Answer:
-    """The signed pass that shows `card`, with the time of its own last change."""
-    issued = passes.issue(call.context, key, card)
-    return pass_answer(call, builder, key, card, issued.modified_at)
 
 
 def pass_answer(
@@ -206,11 +206,9 @@ def pass_answer(
     return Answer(body, headers={"Content-Type": PKPASS, "Last-Modified": modified, **PRIVATE})
 
 
-def _open(call: Call, token: str) -> tuple[PassKey, Card] | Refusal:
+def _open(call: Call, token: str) -> PassKey | Refusal:
+    """Whose pass it is."""
     if refusal := limited(call, "pass"):
         return refusal
     key = passes.of_link(call.context, token)
-    if key is None:
-        return _NO_PASS
-    card = passes.read_card(call.context, key)
-    return card if isinstance(card, Refusal) else (key, card)
+    return key or _NO_PASS

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from chalicelib.api.endpoints import PUBLIC, Answer, Call, Resource
 from chalicelib.api.limits import limited
-from chalicelib.api.passes import apple_pass, pass_answer
+from chalicelib.api.passes import pass_answer
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ports import ApplePassBuilder, PhoneLog
 from chalicelib.kernel.clock import DAY, SECOND, from_http_date
@@ -116,16 +116,16 @@ def send_pass(call: Call, type_id: str, serial: str) -> Answer | Refusal:
         return _STRANGER
     if refusal := limited(call, "pass of a phone", serial):
         return refusal
-    card = passes.read_card(call.context, key)
-    if isinstance(card, Refusal):
-        return _of_nobody(call, builder, key, card)
-    issued = passes.issue(call.context, key, card)
+    found = passes.issue(call.context, key)
+    if isinstance(found, Refusal):
+        return _of_nobody(call, builder, key, found)
+    card, issued = found
     since = from_http_date(call.header("if-modified-since"))
     if since is not None and issued.modified_at // SECOND * SECOND <= since:
         return Answer("", HTTPStatus.NOT_MODIFIED)
     if card.voided:
         passes.leave_phones(call.context, key)
-    return apple_pass(call, builder, key, card)
+    return pass_answer(call, builder, key, card, issued.modified_at)
 
 
 def _of_nobody(

@@ -231,6 +231,14 @@ class Passes(Protocol):
 
     def mark_pushed(self, program_id: str, member_id: str, revision: int) -> None: ...
 
+    def mark_google(
+        self, program_id: str, member_id: str, revision: int, notified_at: Instant | None
+    ) -> bool:
+        """Notes that Google has a revision, and when it made the phone speak.
+
+        False where that is not the revision any more.
+        """
+
     def register(self, registration: Registration) -> bool:
         """Adds a registration, or takes over its new push token. True where it is new."""
 

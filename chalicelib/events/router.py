@@ -28,11 +28,13 @@ def on_ledger(event: dict[str, Any]) -> None:
 def on_records(event: dict[str, Any]) -> None:
     """Members' profiles: the name on the card may have changed, and the birthday.
 
-    A new version of a program may change every card of it. A message to a member changes his card,
-    and goes to Google by itself, so that neither waits for the other.
+    A new version of a program may change every card of it. A message to a member changes his card
+    on Apple's phones, and goes to Google by itself.
     """
     queues = wiring.queues()
-    queues.wallet.send([one for found in map(_of_message, event["Records"]) for one in found])
+    said = [one for one in map(_of_message, event["Records"]) if one is not None]
+    queues.wallet.send([message(key.program_id, key.member_id) for key, _ in said])
+    queues.google.send([to_deliver(*one) for one in said])
     versions = [one for one in map(_of_version, event["Records"]) if one is not None]
     for version in versions:
         queues.wallet.send(first_pages(*version), SETTLE_SECONDS)
@@ -81,14 +83,11 @@ def _of_version(record: dict[str, Any]) -> tuple[str, int] | None:
     return image["pk"]["S"].partition("#")[2], int(image["sk"]["S"].partition("#")[2])
 
 
-def _of_message(record: dict[str, Any]) -> list[str]:
-    """What the wallet queue is told of a message that was just kept."""
+def _of_message(record: dict[str, Any]) -> tuple[PassKey, str] | None:
+    """Whose pass a message is for that was just kept, and the message's id."""
     image = record["dynamodb"].get("NewImage")
     if image is None or image["kind"]["S"] != "pass_message" or record["eventName"] != "INSERT":
-        return []
+        return None
     program_id, _, member_id = image["pk"]["S"].split("#")
     _, _, message_id = image["sk"]["S"].partition("#")
-    return [
-        message(program_id, member_id),
-        to_deliver(PassKey(program_id, member_id), message_id),
-    ]
+    return PassKey(program_id, member_id), message_id

@@ -8,7 +8,6 @@ from typing import Any
 from chalicelib import wiring
 from chalicelib.domain.errors import PushRefused
 from chalicelib.services.context import enter
-from chalicelib.services.pass_messages import deliver
 from chalicelib.services.passes import PassKey
 from chalicelib.services.refreshes import Page, refresh_page
 from chalicelib.services.wallets import refresh_all
@@ -28,8 +27,6 @@ def on_wallet(event: dict[str, Any]) -> dict[str, Any]:
             message = json.loads(record["body"])
             if "version" in message:
                 _work_page(Page(**message))
-            elif "message" in message:
-                _deliver(**message)
             else:
                 key = PassKey(message["program_id"], message["member_id"])
                 members[key.program_id][record["messageId"]] = key
@@ -48,16 +45,9 @@ def _work_page(page: Page) -> None:
     runtime = wiring.runtime()
     here = enter(runtime.context, page.program_id)
     if here is not None:
-        wallets = runtime.wallets(page.program_id, here.program.mode)
-        refresh_page(runtime.context, wallets, wiring.queues().wallet, page)
-
-
-def _deliver(program_id: str, member_id: str, message: str) -> None:
-    runtime = wiring.runtime()
-    here = enter(runtime.context, program_id)
-    if here is not None:
-        google = runtime.wallets(program_id, here.program.mode).google
-        deliver(runtime.context, google, PassKey(program_id, member_id), message)
+        queues = wiring.queues()
+        wallets = runtime.wallets(page.program_id, here.program.mode, queues.google)
+        refresh_page(runtime.context, wallets, queues.wallet, page)
 
 
 def _work_members(program_id: str, keys: dict[str, PassKey]) -> dict[str, Exception]:
@@ -67,7 +57,7 @@ def _work_members(program_id: str, keys: dict[str, PassKey]) -> dict[str, Except
         here = enter(runtime.context, program_id)
         if here is None:
             return {}
-        wallets = runtime.wallets(program_id, here.program.mode)
+        wallets = runtime.wallets(program_id, here.program.mode, wiring.queues().google)
         failed = refresh_all(runtime.context, wallets, list(keys.values()))
     except Exception as error:
         return dict.fromkeys(keys, error)

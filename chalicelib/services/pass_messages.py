@@ -1,25 +1,24 @@
 """What a shop says to one member through his pass: kept, shown on his phones, sent to Google once.
 
-The call keeps the message; the stream tells the wallet queue. An Apple phone fetches the card,
-which shows the newest message. Google is given each message by a worker that writes down first that
-it begins: one that dies is followed by another after `LEASE`, and a message that Google has already
-is not added again.
+The call keeps the message; the stream tells the queues of both wallets. An Apple phone fetches the
+card, which shows the newest message. Google is given each message by its worker, which writes down
+first that it begins: one that dies is followed by another after `LEASE`, and a message that Google
+has already is not added again.
 """
 
 import json
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.cards.message import PassMessage, Reach, said_in
-from chalicelib.domain.errors import Refusal, Unavailable
-from chalicelib.domain.ledger.entries import LogKey, Standing
+from chalicelib.domain.errors import Contended, Refusal
+from chalicelib.domain.ledger.entries import Standing
 from chalicelib.domain.ledger.standing import IS_RESTRICTED
 from chalicelib.domain.ports import GoogleWallet
 from chalicelib.kernel.clock import MINUTE
 from chalicelib.services import members
-from chalicelib.services.appending import strong_head
 from chalicelib.services.context import Context, Here, enter
-from chalicelib.services.passes import PassKey, read_card, take_alert
-from chalicelib.services.wallets import empty_if_erased
+from chalicelib.services.google_passes import bring
+from chalicelib.services.passes import PassKey, read_card, standing_of, take_alert
 
 LEASE = 2 * MINUTE  # longer than a worker of the queue may run
 NO_PASS = Refusal("no_pass", "this member's pass was never opened, so nothing can show it")
@@ -35,7 +34,7 @@ class Kept:
 
 
 def to_deliver(key: PassKey, message_id: str) -> str:
-    """As the wallet queue carries it."""
+    """As Google's queue carries it."""
     fields = {"program_id": key.program_id, "member_id": key.member_id, "message": message_id}
     return json.dumps(fields)
 
@@ -71,7 +70,7 @@ def say(context: Context, here: Here, member_id: str, draft: PassMessage) -> Kep
 
 def _cannot(context: Context, key: PassKey) -> Refusal | None:
     """Why this member is told nothing."""
-    if _standing(context, key) == Standing.RESTRICTED:
+    if standing_of(context, key) is Standing.RESTRICTED:
         return IS_RESTRICTED
     issued = context.store.passes.issued(key.program_id, key.member_id)
     return None if issued is not None else NO_PASS
@@ -96,25 +95,28 @@ def _find(context: Context, key: PassKey, message_id: str) -> PassMessage | None
     return next((one for one in messages if one.id == message_id), None)
 
 
-def deliver(context: Context, google: GoogleWallet | None, key: PassKey, message_id: str) -> None:
-    """Brings a message to Google Wallet, once.
+def deliver(context: Context, google: GoogleWallet, key: PassKey, message_id: str) -> None:
+    """Brings a message to Google Wallet, once; of the erased, what came there late is taken out.
 
-    Raises `Unavailable` where it must be tried again.
+    Raises `Contended` while another worker may be at it, and as `bring`.
     """
-    message = _find(context, key, message_id)
-    if google is None or message is None or message.sent:
+    standing = standing_of(context, key)
+    if standing is Standing.ERASED:
+        bring(context, google, key)
         return
-    card, language = read_card(context, key), _language(context, key)
-    if isinstance(card, Refusal) or _standing(context, key) != Standing.OPEN:
+    message, card = _find(context, key, message_id), read_card(context, key)
+    if message is None or message.sent or isinstance(card, Refusal):
+        return
+    if standing is not Standing.OPEN:
         return
     now = context.clock.now()
     tried = replace(message, tried_at=now)
     if now < message.tried_at + LEASE or not context.store.passes.change_message(message, tried):
-        raise Unavailable("another worker is at it")
-    said = said_in(message, card.language, language)
+        raise Contended("another worker is at it")
+    said = said_in(message, card.language, _language(context, key))
     google.say(card, replace(said, alert=message.google == "alert"))
     if not context.store.passes.change_message(tried, replace(tried, sent=True)):
-        empty_if_erased(context, google, key)
+        bring(context, google, key)  # he was erased meanwhile
 
 
 def _language(context: Context, key: PassKey) -> str:
@@ -122,8 +124,3 @@ def _language(context: Context, key: PassKey) -> str:
     here = enter(context, key.program_id)
     program = context.catalog.current(here.program) if here else None
     return program.language if program else ""
-
-
-def _standing(context: Context, key: PassKey) -> int | None:
-    head = strong_head(context, LogKey(key.program_id, key.member_id))
-    return head.snapshot.standing if head is not None else None

@@ -12,17 +12,17 @@ from dataclasses import dataclass, replace
 from chalicelib.domain.cards.card import Card, IssuedPass, card_of
 from chalicelib.domain.cards.message import Reach, Said, newest, said_in
 from chalicelib.domain.errors import Contended, Refusal
-from chalicelib.domain.ledger.entries import Snapshot
+from chalicelib.domain.ledger.entries import LogKey, Snapshot, Standing
 from chalicelib.domain.members.member import Member, Profile
 from chalicelib.domain.ports import Registration, WalletEvent
-from chalicelib.kernel.clock import DAY, MINUTE, SECOND, Instant
+from chalicelib.kernel.clock import MINUTE, SECOND, Instant
 from chalicelib.kernel.keys import mark
 from chalicelib.services.accounts import account
+from chalicelib.services.appending import strong_head
 from chalicelib.services.context import Context, enter
 from chalicelib.services.members import NO_PROGRAM, NOT_FOUND
 
 TRIES = 10
-ALERTS_A_DAY = 3  # of one pass: developers.google.com/wallet, "Trigger push notifications"
 MOST_DEVICES = 100  # of one pass: whoever has it could register devices without end
 OVERLAP = 10 * MINUTE  # a tag also repeats what changed shortly before it: clocks differ
 
@@ -81,10 +81,9 @@ def revoke_link(context: Context, key: PassKey) -> Refusal | None:
 
     Another link is made at once. Raises `Contended`.
     """
-    card = read_card(context, key)
-    if isinstance(card, Refusal):
-        return card
-    issue(context, key, card)
+    found = issue(context, key)
+    if isinstance(found, Refusal):
+        return found
     _change(context, key, lambda was: replace(was, link=was.link + 1))
     return None
 
@@ -111,11 +110,6 @@ def heard_of_google(context: Context, key: PassKey, saved: bool, message_time: i
     return _change(context, key, hear, event)
 
 
-def alerts_lately(issued: IssuedPass, now: Instant) -> tuple[Instant, ...]:
-    """When the phone spoke of this pass in the last 24 hours, as far as we asked it to."""
-    return tuple(one for one in issued.google_notified if one > now - DAY)
-
-
 def take_alert(context: Context, key: PassKey, wanted: bool) -> Reach:
     """How far a message reaches in Google Wallet; an alert counts from now on.
 
@@ -124,10 +118,7 @@ def take_alert(context: Context, key: PassKey, wanted: bool) -> Reach:
     now = context.clock.now()
 
     def take(was: IssuedPass) -> IssuedPass:
-        lately = alerts_lately(was, now)
-        if not was.google_saved or len(lately) >= ALERTS_A_DAY:
-            return was
-        return replace(was, google_notified=(*lately, now))
+        return was.alerted(now) if was.may_alert(now) else was
 
     issued = context.store.passes.issued(key.program_id, key.member_id)
     if issued is None or not issued.google:
@@ -150,8 +141,7 @@ def _change(
         now = change(was)
         if now == was:
             return False
-        told = was.pushed_revision == was.revision
-        now = replace(now, revision=was.revision + 1, pushed_revision=was.pushed_revision + told)
+        now = now.unchanged()
         if passes.put_issued(now, was.revision, event(was, now)):
             return True
         context.pause.before(attempt)
@@ -172,6 +162,12 @@ def of_phone(context: Context, serial: str, token: str) -> PassKey | None:
 def _equal(one: str, other: str) -> bool:
     """Compares secrets without telling by the time it takes how much of them is right."""
     return hmac.compare_digest(one.encode(), other.encode())
+
+
+def standing_of(context: Context, key: PassKey) -> Standing | None:
+    """The member's standing, or that of whoever he was merged into; of this very moment."""
+    head = strong_head(context, LogKey(key.program_id, key.member_id))
+    return None if head is None else Standing(head.snapshot.standing)
 
 
 def read_card(context: Context, key: PassKey) -> Card | Refusal:
@@ -209,48 +205,48 @@ def empty_card(context: Context, key: PassKey) -> Card | None:
     return replace(card_of(program, nobody, Snapshot(0), here.now), voided=True)
 
 
-def issue(context: Context, key: PassKey, card: Card, *, google: bool = False) -> IssuedPass:
-    """The revision that shows `card`: the one there is, or the next.
+def issue(
+    context: Context, key: PassKey, *, google: bool = False
+) -> tuple[Card, IssuedPass] | Refusal:
+    """The card as it is now, and the revision that shows it: the one there is, or the next.
 
-    `google` says that the member asks for it in Google Wallet, which is given it apart from the
-    changes that follow: whatever comes next is sent there.
+    The card is read after the revision that it would follow. So an old card never follows a newer
+    one: where another was issued meanwhile the put fails, and the card is read again.
+    `google` says that the member asked for it in Google Wallet, once for ever.
     """
     passes = context.store.passes
     for attempt in range(TRIES):
         was = passes.issued(key.program_id, key.member_id)
+        card = read_card(context, key)
+        if isinstance(card, Refusal):
+            return card
         now = context.clock.now() // SECOND * SECOND
-        if was is None:
-            issued = IssuedPass(
-                key.program_id, key.member_id, 1, card.digest, now, pushed_revision=1, google=google
-            )
-        else:
-            issued = _next(was, card, now, google)
+        issued = _next(was, card, now, google) if was else _first(key, card, now, google)
         if issued == was or passes.put_issued(issued, replaces=was.revision if was else 0):
-            return issued
+            return card, issued
         context.pause.before(attempt)
     raise Contended("the pass was changed again and again")
+
+
+def _first(key: PassKey, card: Card, now: Instant, google: bool) -> IssuedPass:
+    return IssuedPass(
+        key.program_id,
+        key.member_id,
+        1,
+        card.digest,
+        now,
+        pushed_revision=1,
+        google=google,
+        google_digest=card.google_digest,
+    )
 
 
 def _next(was: IssuedPass, card: Card, now: Instant, google: bool) -> IssuedPass:
     """What follows: nothing, the same card in one more wallet, or another card."""
     if was.digest != card.digest:
-        return replace(
-            was,
-            revision=was.revision + 1,
-            digest=card.digest,
-            modified_at=max(now, was.modified_at + SECOND),
-            google=was.google or google,
-            google_digest=b"" if google else was.google_digest,
-        )
-    if google and (not was.google or was.google_digest):
-        told = was.pushed_revision == was.revision
-        return replace(
-            was,
-            revision=was.revision + 1,
-            pushed_revision=was.pushed_revision + told,
-            google=True,
-            google_digest=b"",
-        )
+        return replace(was, google=was.google or google).showing(card, now)
+    if google and not was.google:
+        return was.unchanged(google=True)
     return was
 
 

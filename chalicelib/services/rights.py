@@ -134,8 +134,8 @@ def erase(context: Context, here: Here, member_id: str) -> Head | Refusal:
 
     The tombstone comes first, so that nothing new comes in. Whatever was cut off half way is
     finished by the same call again, or by the sweep an hour later (`sweeps.py`): also where the
-    payment service cannot be reached now. A pass in Google Wallet is emptied by the wallet queue,
-    which sees the tombstone.
+    payment service cannot be reached now. A pass in Google Wallet is emptied by the worker of its
+    queue, once the tombstone was seen.
     """
     for attempt in range(TRIES):
         voided = _void_reservations(context, here, member_id)

@@ -2,20 +2,20 @@
 
 The message only names the member; what is sent is the state of the moment, so that any number of
 messages in any order end in the latest state. `pushed_revision` is written after the pushes: a
-worker that dies between is repeated by its queue.
+worker that dies between is repeated by its queue. Google is told by a worker of its own
+(`google_passes.py`), so that neither wallet waits for the other.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from chalicelib.domain.cards.card import Card, IssuedPass
-from chalicelib.domain.errors import Contended, PushRefused, Refusal, Unavailable
+from chalicelib.domain.errors import PushRefused, Refusal, Unavailable
 from chalicelib.domain.ledger.entries import LogKey, Standing
 from chalicelib.domain.ports import (
     ApplePushService,
-    GoogleWallet,
     PushOutcome,
     PushResult,
+    Queue,
     Registration,
     WalletEvent,
     WalletTotals,
@@ -23,15 +23,8 @@ from chalicelib.domain.ports import (
 from chalicelib.kernel.clock import MINUTE
 from chalicelib.services.appending import strong_head
 from chalicelib.services.context import Context
-from chalicelib.services.passes import (
-    ALERTS_A_DAY,
-    TRIES,
-    PassKey,
-    alerts_lately,
-    empty_card,
-    issue,
-    read_card,
-)
+from chalicelib.services.passes import PassKey, issue
+from chalicelib.services.sweeps import message
 
 PAGE = 500  # events read at a time
 SETTLED = 10 * MINUTE
@@ -39,10 +32,10 @@ SETTLED = 10 * MINUTE
 
 @dataclass(frozen=True)
 class Wallets:
-    """The wallets that this installation is set up for."""
+    """The wallets that a program may reach."""
 
     apple: ApplePushService | None
-    google: GoogleWallet | None
+    google: Queue | None  # of Google's worker
 
 
 def refresh(context: Context, wallets: Wallets, key: PassKey) -> None:
@@ -82,7 +75,7 @@ class _Waiting:
 
 
 def _passes_of(context: Context, wallets: Wallets, key: PassKey) -> list[PassKey]:
-    """The passes to look at; those of the erased are emptied instead."""
+    """The passes to look at; those of the erased are forgotten instead."""
     head = strong_head(context, LogKey(key.program_id, key.member_id))
     if head is None or head.snapshot.standing == Standing.RESTRICTED:
         return []
@@ -91,74 +84,34 @@ def _passes_of(context: Context, wallets: Wallets, key: PassKey) -> list[PassKey
     if head.snapshot.standing != Standing.ERASED:
         return found
     for one in found:
-        _empty(context, wallets, one)
+        _forget(context, wallets, one)
     return []
 
 
-def _empty(context: Context, wallets: Wallets, key: PassKey) -> None:
-    """Takes the person out of the pass in Google Wallet, then forgets that there was one."""
+def _forget(context: Context, wallets: Wallets, key: PassKey) -> None:
+    """Has the pass in Google Wallet emptied, then forgets that there was one."""
     was = context.store.passes.issued(key.program_id, key.member_id)
-    nobody = empty_card(context, key)
-    if was is None or nobody is None:
+    if was is None:
         return
     if wallets.google is not None and was.google:
-        wallets.google.put(nobody)
+        wallets.google.send([message(key.program_id, key.member_id)])
     context.store.passes.forget(key.program_id, key.member_id, context.clock.now())
 
 
 def _prepared(context: Context, wallets: Wallets, key: PassKey) -> _Waiting | None:
-    """Writes the revision down and tells Google; None where no phone needs to know."""
+    """Writes the revision down and hands it to Google's worker; None where no phone is to know."""
     was = context.store.passes.issued(key.program_id, key.member_id)
     if was is None:
         return None  # nobody has this pass
-    card = read_card(context, key)
-    if isinstance(card, Refusal):
+    found = issue(context, key)
+    if isinstance(found, Refusal):
         return None
-    issued = issue(context, key, card)
+    _, issued = found
+    if wallets.google is not None and issued.google and issued.google_revision != issued.revision:
+        wallets.google.send([message(key.program_id, key.member_id)])
     if issued.revision == issued.pushed_revision:
         return None
-    if wallets.google is not None and issued.google:
-        _tell_google(context, wallets.google, issued, card)
     return _Waiting(key, issued.revision, key)
-
-
-def _tell_google(context: Context, google: GoogleWallet, issued: IssuedPass, card: Card) -> None:
-    """Patches the object; the phone speaks of it while Google's allowance for the day lasts.
-
-    Google is not told twice of the same card: neither while Apple alone must be told again, nor of
-    a message to the member, which goes by itself. A card that changed while it went out may have
-    overtaken a newer one: the newest is sent after it.
-    """
-    key = PassKey(issued.program_id, issued.member_id)
-    now = context.clock.now()
-    lately = alerts_lately(issued, now)
-    notify = issued.google_saved and not card.voided and len(lately) < ALERTS_A_DAY
-    if issued.google_digest == _google_digest(card):
-        return None
-    for attempt in range(TRIES):
-        google.put(card, notify=notify and attempt == 0)
-        spoken = (*alerts_lately(issued, now), *([now] if notify else []))
-        told = replace(issued, google_digest=_google_digest(card), google_notified=spoken)
-        if context.store.passes.put_issued(told, replaces=issued.revision):
-            return None
-        newer = read_card(context, key)
-        if isinstance(newer, Refusal):
-            return empty_if_erased(context, google, key)
-        issued, card = issue(context, key, newer), newer
-        context.pause.before(attempt)
-    raise Contended("the pass was changed again and again")
-
-
-def _google_digest(card: Card) -> bytes:
-    return replace(card, message=None).digest
-
-
-def empty_if_erased(context: Context, google: GoogleWallet, key: PassKey) -> None:
-    """Takes out again what was sent while its member was erased."""
-    head = strong_head(context, LogKey(key.program_id, key.member_id))
-    nobody = empty_card(context, key)
-    if nobody is not None and head is not None and head.snapshot.standing == Standing.ERASED:
-        google.put(nobody)
 
 
 def counted(context: Context, program_id: str) -> WalletTotals:
@@ -188,13 +141,6 @@ def _with(totals: WalletTotals, event: WalletEvent) -> WalletTotals:
     if event.installed:
         return replace(totals, until=event.id, installed=more)
     return replace(totals, until=event.id, removed=more)
-
-
-def save_to_google(context: Context, google: GoogleWallet, key: PassKey, card: Card) -> str:
-    """Makes the Google object of a card and returns the link that saves it."""
-    issue(context, key, card, google=True)
-    google.put(card)
-    return google.save_link(card)
 
 
 def _push(

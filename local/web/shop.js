@@ -2,7 +2,7 @@ import { Phone, drawApple, drawGoogle, make, notices } from "/web/wallets.js";
 
 const at = (id) => document.getElementById(id);
 const phone = new Phone((line) => log(line));
-let member, stream, began;
+let member, stream, began, isInClub;
 
 function log(line, kind = "") {
   const seconds = began === undefined ? "" : `+${Math.round(performance.now() - began)} ms  `;
@@ -26,6 +26,10 @@ async function show() {
   const found = await call(`/member?id=${encodeURIComponent(member)}`);
   at("balances").textContent = Object.entries(found.account.balances)
     .map(([name, one]) => `${one.available - one.debt} ${name}`).join(", ");
+  const plan = found.account.membership;
+  isInClub = Boolean(plan?.benefits.length);
+  at("club").textContent = isInClub ? "Leave the Coffee Club" : "Join the Coffee Club";
+  at("plan").textContent = plan?.plan ? `${plan.plan_name}: ${plan.state}` : "9 € a month, double stamps";
   at("redeem").disabled = !found.rewards.some((one) => one.available);
   at("refund").disabled = !found.refundable;
   at("page").href = found.links.page;
@@ -49,6 +53,7 @@ function drawPhone() {
 async function pushed() {
   const was = phone.pass;
   log("push from Apple's service", "push");
+  safely(show);
   if (!was || !await phone.update()) return;
   drawPhone();
   const said = notices(was, phone.pass).map((one) => make("div", "notice", one));
@@ -87,12 +92,20 @@ const pick = () => safely(async () => {
   drawPhone();
   await call("/google/save", { member });
   drawSaved(true);
+  await show(); // what changed before the stream was there
 });
 
 at("member").addEventListener("change", pick);
 for (const action of ["buy", "refund", "redeem"]) {
   at(action).addEventListener("click", () => act(`/${action}`));
 }
+at("club").addEventListener("click", () => safely(async () => {
+  if (isInClub) {
+    await act("/club/leave");
+  } else {
+    location.href = (await call("/club/join", { member })).url;
+  }
+}));
 at("apple-wallet").addEventListener("click", () => safely(async () => {
   if (phone.pass) await phone.remove();
   else await phone.add((await show()).links.apple);
@@ -105,6 +118,8 @@ at("google-wallet").addEventListener("click", () => safely(async () => {
 
 await safely(async () => {
   const members = await call("/members");
-  at("member").replaceChildren(...members.map((one) => new Option(one.name, one.id)));
+  const back = new URLSearchParams(location.search).get("member");
+  at("member").replaceChildren(...members.map((one) =>
+    new Option(one.name, one.id, false, one.id === back)));
   await pick();
 });

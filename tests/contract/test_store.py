@@ -171,6 +171,20 @@ def test_a_pass_is_replaced_revision_by_revision(store: Store) -> None:
     assert store.passes.issued("prg_1", "mem_1") == replace(second, pushed_revision=2)
 
 
+def test_what_google_was_told_is_noted_of_the_newest_revision_only(store: Store) -> None:
+    assert not store.passes.mark_google("prg_1", "mem_1", 1, None)
+    assert store.passes.put_issued(samples.issued(pushed_revision=1), replaces=0)
+    for at in (3, None, 5, 7, 9):
+        assert store.passes.mark_google("prg_1", "mem_1", 1, at)
+    noted = samples.issued(pushed_revision=1, google_revision=1, google_notified=(5, 7, 9))
+    assert store.passes.issued("prg_1", "mem_1") == noted
+    assert store.passes.put_issued(noted.unchanged(), replaces=1)
+    assert not store.passes.mark_google("prg_1", "mem_1", 1, 11)
+    known = store.passes.issued("prg_1", "mem_1")
+    assert known is not None
+    assert (known.revision, known.pushed_revision, known.google_revision) == (2, 2, 2)
+
+
 def test_phones_are_found_by_member_and_by_device(store: Store) -> None:
     phone, watch = samples.registration(), samples.registration("watch")
     assert store.passes.register(phone)

@@ -87,6 +87,8 @@ def test_a_designer_sees_what_he_saves_and_what_is_wrong_with_it(
     browser.open(f"{front.url}/looks")
     browser.see("#apple .headerFields", "3 / 8")
     browser.see("#google .values", "3 / 8")
+    loaded = "return document.querySelector('#google .hero')?.naturalWidth > 0"
+    browser.until(lambda: bool(browser.run(loaded)), "Google's picture of the stamps is not there")
     browser.see("#picture", "Ada Lovelace")
     browser.run(
         "document.querySelector('[name=language]').value = 'de';"
@@ -132,3 +134,29 @@ def test_no_other_site_uses_the_pages_of_this_machine(
     body = b'{"member": "mem_1"}' if method == "POST" else None
     reply = Client(demo.base_url).call(method, "/shop/buy", body, headers)
     assert reply.status == 403
+
+
+def test_a_person_becomes_a_paying_member_and_the_pass_says_so(
+    demo: Demo, browser: Browser, tmp_path: Path
+) -> None:
+    browser.open(f"{demo.base_url}/shop")
+    browser.see("#club", "Join the Coffee Club")
+    browser.see("#google-wallet", "Remove")
+    browser.click("#club")
+    browser.until(lambda: "/pay/" in str(browser.run("return location.pathname")), "no page to pay")
+    browser.screenshot(tmp_path / "pay.png")
+    browser.click("[value=pay]")
+    browser.see("#club", "Leave the Coffee Club")
+    browser.see("#apple .secondaryFields", "Coffee Club")
+    browser.see("#plan", "active")
+    before = int(browser.text("#balances").split()[0])
+    browser.click("#buy")
+    browser.see("#balances", f"{before + 2} stamps")  # double stamps
+    browser.screenshot(tmp_path / "club.png")
+    browser.click("#club")
+    browser.see("#log", "9.00 EUR back: no benefit was used in this period")
+    browser.see("#club", "Join the Coffee Club")
+    browser.until(
+        lambda: "Coffee Club" not in browser.text("#apple .secondaryFields"), "the pass has it"
+    )
+    assert browser.text("#trouble") == ""

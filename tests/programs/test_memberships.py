@@ -601,6 +601,16 @@ def test_a_trial_in_an_app_asks_for_a_card_only(shop: PlanShop) -> None:
     assert shop.charged(ada) == (0, 0)
 
 
+def test_taxes_are_left_to_stripe(shop: PlanShop) -> None:
+    document = shop.call("GET", "/v1/programs/1").json["document"]
+    document["plans"]["basic"]["automatic_tax"] = True
+    publish(shop, document)
+    wish = {"plan": "basic", "price": "monthly"}
+    assert shop.membership(shop.enrol(), "checkout", wish).status == 201
+    [session] = shop.stand_in.world.all("checkout.session")
+    assert session["automatic_tax"]["enabled"] is True
+
+
 def test_a_card_that_is_declined_starts_nothing(shop: PlanShop) -> None:
     ada = shop.enrol()
     reply = shop.membership(ada, "checkout", {"plan": "basic", "price": "monthly"})

@@ -16,7 +16,7 @@ from chalicelib.adapters.memory.store import memory_store
 from chalicelib.domain.cards.card import Card
 from chalicelib.domain.ports import Registration, Store
 from chalicelib.kernel.clock import HOUR, MINUTE, SECOND
-from chalicelib.services import rights, wallets
+from chalicelib.services import rights
 from chalicelib.services.context import Context, enter
 from chalicelib.services.passes import PassKey, issue, read_card, register
 from chalicelib.services.sweeps import settle_member
@@ -24,6 +24,7 @@ from local.cloud import REGION
 from tests.fakes.interference import Crash, DiesAfter, interfered
 from tests.fakes.plugin import store_on
 from tests.fakes.shop import Shop, goods
+from tests.unit.test_passkit import worked
 
 PLANTED = "planted"  # in everything that tells of the person, however it is spelt
 
@@ -65,7 +66,7 @@ def plant(shop: Shop) -> str:
     shop.call("POST", f"/v1/members/{ada}/transfers", gift, headers=key)
     shop.call("PATCH", f"/v1/members/{ada}", {"given_name": "Implanted"})
     context = shop.runtime.context
-    issue(context, PassKey(shop.program_id, ada), card_of(shop, ada), google=True)
+    issue(context, PassKey(shop.program_id, ada), google=True)
     registration = Registration("planted-device", "pass.x", shop.program_id, ada, "planted", 0)
     context.store.passes.register(registration)
     return ada
@@ -118,7 +119,7 @@ def test_fault_51_what_was_erased_is_in_no_store_no_queue_no_log_and_no_wallet(
     assert everything_in(points.runtime.context.store).count(PLANTED) > 15
 
     assert erase(points, ada)["standing"] == "erased"
-    wallets.refresh(points.runtime.context, wallets.Wallets(None, google), key)
+    worked(points.runtime.context, key, None, google)
 
     store = points.runtime.context.store
     assert PLANTED not in everything_in(store)
@@ -137,9 +138,7 @@ def test_what_was_erased_is_in_no_table_of_dynamodb() -> None:
     ada = plant(shop)
     assert everything_on(client).count(PLANTED) > 15
     erase(shop, ada)
-    wallets.refresh(
-        shop.runtime.context, wallets.Wallets(None, Google()), PassKey(shop.program_id, ada)
-    )
+    worked(shop.runtime.context, PassKey(shop.program_id, ada), None, Google())
     assert PLANTED not in everything_on(client)
 
 
@@ -253,9 +252,9 @@ def test_fault_45_no_push_brings_a_name_back_during_an_erasure(points: Shop, ste
         points.runtime.context, store=interfered(memory_of(points), erase_then)
     )
     points.order(ada, "77", goods(1000))
-    wallets.refresh(racing, wallets.Wallets(None, google), key)
+    worked(racing, key, None, google)
     if next(calls) > step:  # the tombstone's own message comes after it
-        wallets.refresh(points.runtime.context, wallets.Wallets(None, google), key)
+        worked(points.runtime.context, key, None, google)
         assert PLANTED not in repr(google).lower()
         assert PLANTED not in everything_in(memory_of(points))
 

@@ -1,6 +1,7 @@
 """Our client of Apple's push service, against a stand-in that speaks the protocol."""
 
 import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,36 @@ def test_a_connection_that_was_closed_between_two_batches_is_opened_anew(
     service.drop_connections()
     assert client.push(["b"])[0].outcome is PushOutcome.SENT
     assert service.stats.connections == 2
+
+
+def test_a_connection_that_died_without_a_word_costs_no_push_its_time(
+    service: PushService, certificates: Certificates
+) -> None:
+    client = make_client(service.port, certificates, timeout_seconds=0.5)
+    assert client.push(["first"])[0].outcome is PushOutcome.SENT
+    assert client.push(["second"])[0].outcome is PushOutcome.SENT
+    assert service.stats.connections == 1
+    service.fall_silent()
+    assert client.push(["third"])[0].outcome is PushOutcome.SENT
+    assert service.stats.connections == 2
+    assert [push["token"] for push in service.stats.pushes] == ["first", "second", "third"]
+    close(client)
+
+
+def test_a_service_that_hangs_holds_nobody_up_a_second_time(
+    service: PushService, certificates: Certificates
+) -> None:
+    clock = SetClock()
+    client = make_client(service.port, certificates, timeout_seconds=0.3, clock=clock)
+    assert client.push(["hang-1"])[0].outcome is PushOutcome.RETRY
+    began = time.monotonic()
+    for _ in range(50):
+        with pytest.raises(Unavailable):
+            client.push(["second"])
+    assert time.monotonic() - began < 0.3
+    clock.at += 21 * SECOND
+    assert client.push(["second"])[0].outcome is PushOutcome.SENT
+    close(client)
 
 
 def test_no_service_is_unavailable(service: PushService, certificates: Certificates) -> None:

@@ -8,6 +8,8 @@ import yaml
 from chalicelib.adapters.memory.store import memory_store
 from tests.fakes.shop import ROOT, Shop
 
+GUIDES = ("programs", "memberships")
+
 
 def _merged(blocks: list[Any]) -> dict[str, Any]:
     whole: dict[str, Any] = {}
@@ -27,7 +29,7 @@ def _merged(blocks: list[Any]) -> dict[str, Any]:
 
 
 def test_the_examples_of_the_guide_make_a_program() -> None:
-    text = (ROOT / "docs" / "programs.md").read_text()
+    text = "".join((ROOT / "docs" / f"{name}.md").read_text() for name in GUIDES)
     blocks = [yaml.safe_load(one) for one in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
     assert len(blocks) >= 10
     shop = Shop(memory_store())

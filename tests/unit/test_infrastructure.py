@@ -13,7 +13,17 @@ from infra.package import package
 from infra.tables import create_tables, table_definitions
 from infra.template import RESOURCES, merge_template
 
-FUNCTIONS = ["APIHandler", "OnDue", "OnHour", "OnLedger", "OnRecords", "OnWallet", "Operator"]
+FUNCTIONS = [
+    "APIHandler",
+    "OnDue",
+    "OnGoogle",
+    "OnHour",
+    "OnLedger",
+    "OnRecords",
+    "OnWallet",
+    "Operator",
+]
+SECONDS = {"OnHour": 300, "OnGoogle": 60}
 TABLES = ["Ledger", "Orders", "Records"]
 APPEND = {
     "dynamodb:ConditionCheckItem",
@@ -110,9 +120,8 @@ def test_nothing_is_left_of_the_placeholders(template: Json) -> None:
 def test_every_function_has_memory_and_time(resources: Json, function: str) -> None:
     properties = resources[function]["Properties"]
     assert properties["MemorySize"] >= 512
-    assert properties["Timeout"] == (
-        300 if function == "OnHour" else 29
-    )  # the longest that API Gateway waits
+    longest_of_api_gateway = 29
+    assert properties["Timeout"] == SECONDS.get(function, longest_of_api_gateway)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -166,11 +175,19 @@ def test_routers_read_their_stream_and_send(resources: Json) -> None:
         assert "dynamodb:GetRecords" in allowed_on(resources, function, table)
         for queue in ("Wallet", "Due", "Parked"):
             assert allowed_on(resources, function, queue) == {"sqs:SendMessage"}
+    assert allowed_on(resources, "OnLedger", "Google") == set()
+    assert allowed_on(resources, "OnRecords", "Google") == {"sqs:SendMessage"}
 
 
-def test_the_wallet_worker_only_reads_the_ledger_and_sees_no_order(resources: Json) -> None:
-    assert allowed_on(resources, "OnWallet", "Ledger") == {"dynamodb:GetItem", "dynamodb:Query"}
-    assert allowed_on(resources, "OnWallet", "Orders") == set()
+@pytest.mark.parametrize("worker", ["OnWallet", "OnGoogle"])
+def test_wallet_workers_only_read_the_ledger_and_see_no_order(resources: Json, worker: str) -> None:
+    assert allowed_on(resources, worker, "Ledger") == {"dynamodb:GetItem", "dynamodb:Query"}
+    assert allowed_on(resources, worker, "Orders") == set()
+
+
+def test_the_wallet_worker_hands_on_to_googles(resources: Json) -> None:
+    assert allowed_on(resources, "OnWallet", "Google") == {"sqs:SendMessage"}
+    assert "sqs:SendMessage" in allowed_on(resources, "OnWallet", "Wallet")
 
 
 def test_the_operator_reaches_records_only(resources: Json) -> None:
@@ -228,7 +245,7 @@ def test_of_records_only_members_and_versions_are_routed(resources: Json) -> Non
     assert json.loads(pattern["Pattern"]) == {"dynamodb": {"NewImage": kinds}}
 
 
-@pytest.mark.parametrize(("name", "tries"), [("Wallet", 480), ("Due", 5)])
+@pytest.mark.parametrize(("name", "tries"), [("Wallet", 480), ("Google", 240), ("Due", 5)])
 def test_a_failed_message_comes_again_and_then_is_set_aside(
     resources: Json, name: str, tries: int
 ) -> None:
@@ -260,7 +277,7 @@ def test_every_function_that_fails_or_is_throttled_raises_an_alarm(resources: Js
 def test_what_waits_or_is_given_up_raises_an_alarm(resources: Json) -> None:
     assert alarms_on(resources, "IteratorAge") == {"OnLedger", "OnRecords"}
     given_up = alarms_on(resources, "ApproximateNumberOfMessagesVisible")
-    assert given_up == {"WalletDead", "DueDead", "Parked"}
+    assert given_up == {"WalletDead", "GoogleDead", "DueDead", "Parked"}
     metrics = {
         alarm["MetricName"] for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
     }
@@ -288,6 +305,7 @@ def test_every_function_is_told_everything(template: Json) -> None:
         "ORDERS_TABLE",
         "RECORDS_TABLE",
         "WALLET_QUEUE_URL",
+        "GOOGLE_QUEUE_URL",
         "PARKED_QUEUE_URL",
         "DUE_QUEUE_URL",
         "BASE_URL",
@@ -296,6 +314,7 @@ def test_every_function_is_told_everything(template: Json) -> None:
         "APNS_PORT",
         "APNS_CA",
         "GOOGLE_WALLET_URL",
+        "STRIPE_URL",
     }
     assert template["Parameters"]["ParametersPath"]["Default"] == "/regulars/prod"
 

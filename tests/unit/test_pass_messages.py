@@ -12,13 +12,14 @@ from urllib.request import Request, urlopen
 import pytest
 
 from chalicelib.adapters.memory.store import memory_store
-from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.errors import Contended, Unavailable
 from chalicelib.domain.ports import PushOutcome, PushResult
+from chalicelib.events.google import on_google
 from chalicelib.events.router import on_records
 from chalicelib.events.wallet import on_wallet
 from chalicelib.kernel.clock import DAY, MINUTE
 from chalicelib.services.pass_messages import LEASE, deliver
-from chalicelib.services.passes import PassKey
+from chalicelib.services.passes import PassKey, issue
 from local.certificates import ISSUER_ID, LOGO_URL, Certificates
 from local.google_wallet import GoogleWalletStandIn
 from tests.fakes.shop import Queued, Reply, Shop, drink
@@ -225,6 +226,37 @@ def test_a_card_that_changed_while_it_went_out_is_followed_by_the_newest(shop: S
     assert [one.balances[0].amount for one in google.cards] == [2, 1, 2]
 
 
+def test_a_card_that_is_put_twice_because_another_followed_speaks_once(shop: Shop) -> None:
+    ada, google = shop.enrol(), Google()
+    heard(shop, ada)
+
+    class Slow(Google):
+        def put(self, card: Any, *, notify: bool = False) -> None:
+            super().put(card, notify=notify)
+            if len(self.cards) == 1:
+                shop.order(ada, "2", drink())
+                issue(shop.runtime.context, key_of(shop, ada))  # a phone fetches it
+
+    google = Slow()
+    shop.order(ada, "1", drink())
+    work(shop, ada, None, google)
+    assert google.notified == [True, False]
+    issued = shop.runtime.context.store.passes.issued(shop.program_id, ada)
+    assert issued is not None and issued.google_notified == (shop.clock.at,)
+
+
+def test_a_message_beside_a_change_of_the_card_lets_the_change_speak(shop: Shop) -> None:
+    ada, google = shop.enrol(), Google()
+    heard(shop, ada)
+    shop.order(ada, "1", drink())
+    say(shop, ada)
+    work(shop, ada, None, google)
+    say(shop, ada, id="two")
+    work(shop, ada, None, google)
+    assert [one.balances[0].amount for one in google.cards] == [1]
+    assert google.notified == [True]
+
+
 def test_who_asks_for_his_card_again_is_sent_every_change_after_it(shop: Shop) -> None:
     ada, google = shop.enrol(), Google()
     heard(shop, ada)
@@ -248,7 +280,7 @@ def test_a_worker_that_died_is_followed_by_another_after_a_while(shop: Shop) -> 
 
     with pytest.raises(MemoryError):
         deliver(shop.runtime.context, Dying(), key_of(shop, ada), "hello")
-    with pytest.raises(Unavailable):
+    with pytest.raises(Contended):
         deliver(shop.runtime.context, google, key_of(shop, ada), "hello")
     shop.clock.at += LEASE
     deliver(shop.runtime.context, google, key_of(shop, ada), "hello")
@@ -269,7 +301,10 @@ def test_who_is_erased_while_his_message_goes_out_leaves_nothing_at_google(shop:
     deliver(shop.runtime.context, google, key_of(shop, ada), "hello")
     (nobody,) = google.cards
     assert nobody.voided and nobody.member_name is None
+    google.cards.clear()  # the worker died before that, and the message comes again
     deliver(shop.runtime.context, google, key_of(shop, ada), "hello")
+    (nobody,) = google.cards
+    assert nobody.voided and nobody.member_name is None
     assert len(google.said) == 1
 
 
@@ -360,32 +395,39 @@ def records_of(shop: Shop, member_id: str, name: str = "INSERT") -> dict[str, An
     return {"Records": [{"eventName": name, "dynamodb": {"NewImage": image}}]}
 
 
+def rows_of(queue: Queued) -> dict[str, Any]:
+    """All that the queue was ever sent, as its worker gets it."""
+    rows = [{"messageId": str(at), "body": body} for at, body in enumerate(queue.messages)]
+    return {"Records": rows}
+
+
 def test_a_message_goes_by_the_queue_to_google_and_is_cleared_at_erasure(
     shop: Shop, wallet: GoogleWalletStandIn
 ) -> None:
     ada = shop.enrol()
     object_id = save_in(shop, wallet, ada)
     assert say(shop, ada).json["google"] == "alert"
-    queue = shop.queues.wallet
-    assert isinstance(queue, Queued)
-    queue.messages.clear()
+    for_apple, for_google = shop.queues.wallet, shop.queues.google
+    assert isinstance(for_apple, Queued) and isinstance(for_google, Queued)
     on_records(records_of(shop, ada, "MODIFY"))
-    assert queue.messages == []
+    assert for_apple.messages == for_google.messages == []
     on_records(records_of(shop, ada))
-    assert len(queue.messages) == 2  # for Apple, and for Google
+    assert (len(for_apple.messages), len(for_google.messages)) == (1, 1)
     wallet.failures = iter([429])
-    rows = [{"messageId": str(at), "body": body} for at, body in enumerate(queue.messages)]
-    answer = on_wallet({"Records": rows})
-    assert answer["batchItemFailures"] == [{"itemIdentifier": "1"}]  # it alone comes again
+    assert on_wallet(rows_of(for_apple)) == {"batchItemFailures": []}
+    assert len(for_google.messages) == 1  # the object has nothing new of it but the message
+    answer = on_google(rows_of(for_google))
+    assert answer["batchItemFailures"] == [{"itemIdentifier": "0"}]  # it comes again
     shop.clock.at += LEASE
     for _ in range(2):
-        assert on_wallet({"Records": rows}) == {"batchItemFailures": []}
+        assert on_google(rows_of(for_google)) == {"batchItemFailures": []}
     stored = wallet.stored("loyaltyObject", object_id)
     assert stored is not None
     (message,) = stored["messages"]
     assert (message["header"], message["messageType"]) == ("For you", "TEXT_AND_NOTIFY")
     assert message["displayInterval"]["end"]["date"].startswith("2026-12-2")
     shop.call("DELETE", f"/v1/members/{ada}")
-    assert on_wallet({"Records": rows}) == {"batchItemFailures": []}
+    assert on_wallet(rows_of(for_apple)) == {"batchItemFailures": []}
+    assert on_google(rows_of(for_google)) == {"batchItemFailures": []}
     stored = wallet.stored("loyaltyObject", object_id)
     assert stored is not None and "messages" not in stored and stored["state"] == "INACTIVE"

@@ -13,13 +13,15 @@ from chalicelib.adapters.memory.store import memory_store
 from chalicelib.domain.cards.card import Card
 from chalicelib.domain.cards.message import Said
 from chalicelib.domain.errors import PushRefused, Unavailable
-from chalicelib.domain.ports import PushOutcome, PushResult
+from chalicelib.domain.ports import GoogleWallet, PushOutcome, PushResult
 from chalicelib.events.router import on_ledger, on_records
 from chalicelib.events.wallet import on_wallet
+from chalicelib.services.context import Context
+from chalicelib.services.google_passes import bring
 from chalicelib.services.passes import MOST_DEVICES, PassKey
 from chalicelib.services.wallets import Wallets, refresh
 from local.certificates import PASS_TYPE_ID, Certificates
-from tests.fakes.shop import Reply, Shop, drink
+from tests.fakes.shop import Queued, Reply, Shop, drink
 
 
 @dataclass
@@ -113,9 +115,19 @@ def stamps(card: dict[str, Any]) -> str:
 
 
 def work(shop: Shop, member_id: str, pushes: Pushes | None, google: Google | None = None) -> None:
-    """What the wallet worker does for one member."""
-    key = PassKey(shop.program_id, member_id)
-    refresh(shop.runtime.context, Wallets(pushes, google), key)
+    """What the wallet worker does for one member, and then Google's."""
+    worked(shop.runtime.context, PassKey(shop.program_id, member_id), pushes, google)
+
+
+def worked(
+    context: Context, key: PassKey, pushes: Pushes | None, google: GoogleWallet | None
+) -> None:
+    """The same, in any context."""
+    queue = Queued()
+    refresh(context, Wallets(pushes, None if google is None else queue), key)
+    for message in queue.messages:
+        assert google is not None
+        bring(context, google, PassKey(**json.loads(message)))
 
 
 def test_the_pass_names_the_service_and_its_own_change(shop: Shop) -> None:
@@ -392,14 +404,14 @@ def test_a_test_program_never_reaches_a_real_phone(shop: Shop) -> None:
     from chalicelib.domain.program.program import Mode
 
     live, test = (
-        shop.runtime.wallets(shop.program_id, Mode.LIVE),
-        shop.runtime.wallets(shop.program_id, Mode.TEST),
+        shop.runtime.wallets(shop.program_id, Mode.LIVE, Queued()),
+        shop.runtime.wallets(shop.program_id, Mode.TEST, Queued()),
     )
     assert live.apple is not None
     assert test.apple is None
     local = replace(shop.runtime._settings, apns_host="localhost")
     shop.runtime._settings = local
-    assert shop.runtime.wallets(shop.program_id, Mode.TEST).apple is not None
+    assert shop.runtime.wallets(shop.program_id, Mode.TEST, Queued()).apple is not None
 
 
 # --- the streams and the queue ----------------------------------------------------------------

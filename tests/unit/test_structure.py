@@ -45,7 +45,7 @@ def test_the_application_itself_never_needs_boto3() -> None:
         assert not re.search(r"^\s*(import|from) boto3", file.read_text(), re.MULTILINE), file
 
 
-def test_the_picture_in_the_readme_is_drawn_by_the_code() -> None:
+def test_the_picture_in_the_guide_is_drawn_by_the_code() -> None:
     card = Card(
         "prg_1",
         "Corner Coffee",

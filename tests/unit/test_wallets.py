@@ -19,7 +19,7 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.ports import PASS_SHARDS, PushOutcome, PushResult
 from chalicelib.events.router import on_records
 from chalicelib.kernel.clock import DAY, HOUR, MINUTE, SECOND
-from chalicelib.services.passes import PassKey
+from chalicelib.services.passes import PassKey, issue
 from chalicelib.services.refreshes import PAGE, SETTLE_SECONDS, Page, refresh_page
 from chalicelib.services.wallets import Wallets, refresh_all
 from local.certificates import ISSUER_ID, Certificates
@@ -304,11 +304,7 @@ def hear(shop: Shop, body: bytes) -> int:
 
 def saved(shop: Shop, member_id: str) -> None:
     """The member has asked for his card in Google Wallet."""
-    from chalicelib.services.passes import issue, read_card
-
-    key = PassKey(shop.program_id, member_id)
-    card = read_card(shop.runtime.context, key)
-    issue(shop.runtime.context, key, card, google=True)  # type: ignore[arg-type]
+    issue(shop.runtime.context, PassKey(shop.program_id, member_id), google=True)
 
 
 def test_google_says_what_is_in_a_wallet_in_any_order_and_often(

@@ -9,7 +9,6 @@ Sources: developer.apple.com, "Adding a Web Service to Update Passes" (certifica
 """
 
 import json
-import select
 import socket
 import ssl
 import tempfile
@@ -26,6 +25,7 @@ from h2.events import (
     ConnectionTerminated,
     DataReceived,
     Event,
+    PingAckReceived,
     RemoteSettingsChanged,
     ResponseReceived,
     StreamEnded,
@@ -55,6 +55,8 @@ _COUNT_EVERY = 256  # streams
 _BACKING_OFF = "backing off"
 _TOO_OFTEN = "TooManyRequests"
 STOPPED_FOR = 5 * MINUTE
+AWAY_FOR = 20 * SECOND  # the rest of a worker's batch does not wait for it again
+PING_SECONDS = 2  # what a service may take to say that it is there
 FIRST_WAIT = 30 * SECOND
 LONGEST_WAIT = HOUR
 MOST_BUSY = 10_000  # devices that we remember
@@ -80,6 +82,7 @@ class ApnsClient:
         """
         self._clock = clock or SystemClock()
         self._stopped_until = EARLIEST
+        self._away_until = EARLIEST
         self._busy = _BackOff()
         self._address = (host, port)
         self._tls = _tls_context(certificate, key, authority)
@@ -90,14 +93,17 @@ class ApnsClient:
     def push(self, tokens: Sequence[str]) -> list[PushResult]:
         """Tells each device that a pass changed; one result for each token, in their order.
 
-        Raises `Unavailable` where no connection can be had. What the service did not take is sent
-        again, once; what it took and did not answer is to be tried again by the caller. A device
+        Raises `Unavailable` where no connection can be had, and then for some seconds at once. What
+        the service did not take is sent again, once; what it took and did not answer is to be tried
+        again by the caller. A device
         that was told too often is left alone for a while. After a 403 nothing is sent for some
         minutes, and `PushRefused` is raised: every push would be refused.
         """
         now = self._clock.now()
         if now < self._stopped_until:
             raise PushRefused("stopped after Apple refused a push")
+        if now < self._away_until:
+            raise Unavailable("Apple's push service was away a moment ago")
         results = {
             index: PushResult(token, PushOutcome.RETRY, _BACKING_OFF)
             for index, token in enumerate(tokens)
@@ -110,6 +116,8 @@ class ApnsClient:
             connection = self._connected()
             answered, unsent = connection.exchange(unsent)
             results |= answered
+            if connection.hung:
+                self._away_until = self._clock.now() + AWAY_FOR
             if connection.closing:
                 connection.close()
                 self._connection = None
@@ -127,7 +135,7 @@ class ApnsClient:
 
     def _connected(self) -> "_Connection":
         """The connection there is, where the service has not closed it meanwhile."""
-        if self._connection is not None and self._connection.is_idle_and_open():
+        if self._connection is not None and self._connection.answers(self._timeout_seconds):
             return self._connection
         if self._connection is not None:
             self._connection.close()
@@ -135,6 +143,7 @@ class ApnsClient:
         try:
             self._connection = self._opened()
         except (OSError, ProtocolError) as error:
+            self._away_until = self._clock.now() + AWAY_FOR
             raise Unavailable("Apple's push service cannot be reached") from error
         return self._connection
 
@@ -221,12 +230,14 @@ class _Connection:
     def __init__(self, connected: ssl.SSLSocket, host: str, topic: str) -> None:
         """Waits for the settings of the service: before them nobody knows how many streams."""
         self.closing = False
+        self.hung = False  # nothing came for too long
         self._socket = connected
         self._host = host
         self._topic = topic
         self._open: dict[int, _Push] = {}
         self._unsent: list[tuple[int, str]] = []
         self._settled = False
+        self._answered_ping = False
         # Our headers are always the same six: nobody needs to look at them.
         own = H2Configuration(
             client_side=True, validate_outbound_headers=False, normalize_outbound_headers=False
@@ -249,18 +260,26 @@ class _Connection:
                     self._start(*waiting[0])
                     waiting.popleft()  # only now: what could not be started is still unsent
                 self._turn(results)
-        except (OSError, ProtocolError):
+        except (OSError, ProtocolError) as error:
             self.closing = True
+            self.hung = isinstance(error, TimeoutError)
         for push in self._open.values():
             results[push.index] = PushResult(push.token, PushOutcome.RETRY, "connection lost")
         self._open.clear()
         return results, [*self._unsent, *waiting]
 
-    def is_idle_and_open(self) -> bool:
-        """Whether nothing came in meanwhile that ends the connection."""
+    def answers(self, timeout_seconds: float) -> bool:
+        """Whether the other side is still there (RFC 9113, section 6.7).
+
+        A function that stands still between two batches hears nothing of a connection that died.
+        """
+        self._answered_ping = False
         try:
-            while self._socket.pending() or select.select([self._socket], [], [], 0)[0]:
+            self._socket.settimeout(min(PING_SECONDS, timeout_seconds))
+            self._http2.ping(b"regulars")
+            while not self._answered_ping and not self.closing:
                 self._turn({})
+            self._socket.settimeout(timeout_seconds)
         except (OSError, ProtocolError):
             return False
         return not self.closing
@@ -315,6 +334,8 @@ class _Connection:
     def _take(self, event: Event, results: dict[int, PushResult]) -> None:
         if isinstance(event, RemoteSettingsChanged):
             self._settled = True
+        elif isinstance(event, PingAckReceived):
+            self._answered_ping = True
         elif isinstance(event, ConnectionTerminated):
             self._go_away(event)
         elif isinstance(event, DataReceived):

@@ -19,53 +19,44 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
-from cryptography.hazmat.primitives.serialization.pkcs7 import (
-    PKCS7Options,
-    PKCS7SignatureBuilder,
-)
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from chalicelib.kernel.clock import from_datetime
+from chalicelib.adapters.apple.cms import DetachedSigner
+from chalicelib.kernel.clock import SystemClock, from_datetime
 
 PASS_JSON = "pass.json"
 MANIFEST = "manifest.json"
 SIGNATURE = "signature"
 
-_LOCAL = struct.Struct("<4s5H3L2H")
-_CENTRAL = struct.Struct("<4s6H3L5H2L")
+_ABOUT = struct.Struct("<5H3L2H")  # of a file, the same in both of its records
+_PLACE = struct.Struct("<3H2L")
 _END = struct.Struct("<4s4H2LH")
 _VERSION = 20  # of the zip format: 2.0, as every reader knows
+_LOCAL = b"PK\x03\x04"
+_CENTRAL = struct.pack("<4sH", b"PK\x01\x02", _VERSION)
 _DOS_DATE = 0x21  # 1980-01-01: the same pass is the same bytes
-# Without Binary the manifest's line ends would be changed before they are signed.
-_SIGNING = [PKCS7Options.DetachedSignature, PKCS7Options.Binary, PKCS7Options.NoCapabilities]
 
 
 class Signer:
-    """A pass certificate with its key, and Apple's intermediate certificate.
-
-    The certificates are embedded as they are: Wallet refuses what was encoded anew.
-    """
+    """A pass certificate with its key, and Apple's intermediate certificate."""
 
     def __init__(
         self, certificate: bytes, key: bytes, wwdr: bytes, password: bytes | None = None
     ) -> None:
         """All of them PEM. Raises `ValueError` where one cannot be read."""
-        self._certificate = x509.load_pem_x509_certificate(certificate)
-        self.expires_at = from_datetime(self._certificate.not_valid_after_utc)
-        self._wwdr = x509.load_pem_x509_certificate(wwdr)
+        own = x509.load_pem_x509_certificate(certificate)
+        self.expires_at = from_datetime(own.not_valid_after_utc)
         # Checking the primes takes 30 ms at every cold start, and the key is our own.
         loaded = load_pem_private_key(key, password, unsafe_skip_rsa_key_validation=True)
         if not isinstance(loaded, RSAPrivateKey):
             raise ValueError("Apple's pass certificates have RSA keys")
-        self._key = loaded
+        self._signer = DetachedSigner(own, loaded, x509.load_pem_x509_certificate(wwdr))
+        self._clock = SystemClock()
 
     def sign(self, manifest: bytes) -> bytes:
         """The detached PKCS #7 signature of a manifest, DER."""
-        builder = PKCS7SignatureBuilder().set_data(manifest)
-        signed = builder.add_signer(self._certificate, self._key, hashes.SHA256())
-        return signed.add_certificate(self._wwdr).sign(Encoding.DER, _SIGNING)
+        return self._signer.sign(manifest, self._clock.now())
 
 
 class Files:
@@ -75,11 +66,12 @@ class Files:
         self._zip = _Zip()
         for name, data in files.items():
             self._zip.add(name, data)
-        self._hashes = {name: _sha1(data) for name, data in files.items()}
+        hashes = json.dumps({name: _sha1(data) for name, data in files.items()})
+        self._hashes = f", {hashes[1:]}" if files else "}"  # what follows that of pass.json
 
     def bundle(self, pass_json: bytes, signer: Signer) -> bytes:
         """A signed `.pkpass` of these files and one pass.json."""
-        manifest = json.dumps({PASS_JSON: _sha1(pass_json), **self._hashes}).encode()
+        manifest = f'{{"{PASS_JSON}": "{_sha1(pass_json)}"{self._hashes}'.encode()
         bundle = self._zip.copy()
         bundle.add(PASS_JSON, pass_json)
         bundle.add(MANIFEST, manifest)
@@ -103,13 +95,14 @@ class _Zip:
     def add(self, name: str, data: bytes) -> None:
         path = name.encode()
         flags = 0 if name.isascii() else 0x800  # the name is UTF-8
-        common = (flags, 0, 0, _DOS_DATE, zlib.crc32(data), len(data), len(data), len(path), 0)
-        local = _LOCAL.pack(b"PK\x03\x04", _VERSION, *common)
-        place = (0, 0, 0, 0, self._size)
-        central = _CENTRAL.pack(b"PK\x01\x02", _VERSION, _VERSION, *common, *place)
-        self._local.append(local + path + data)
-        self._central.append(central + path)
-        self._size += len(local) + len(path) + len(data)
+        size = len(data)
+        about = _ABOUT.pack(
+            _VERSION, flags, 0, 0, _DOS_DATE, zlib.crc32(data), size, size, len(path), 0
+        )
+        local = b"".join((_LOCAL, about, path, data))
+        self._local.append(local)
+        self._central.append(b"".join((_CENTRAL, about, _PLACE.pack(0, 0, 0, 0, self._size), path)))
+        self._size += len(local)
 
     def closed(self) -> bytes:
         central = b"".join(self._central)

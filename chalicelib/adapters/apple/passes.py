@@ -4,12 +4,13 @@ Sources: developer.apple.com, "Pass" and "PassFieldContent" for the keys of pass
 "Pass.Barcodes" for the order of barcodes.
 """
 
-import json
 from typing import Any
+
+import msgspec
 
 from chalicelib.adapters.apple.passbook import BarcodeFormat, Files, NumberStyle, Signer
 from chalicelib.adapters.apple.picture import draw
-from chalicelib.adapters.looks import Look, Looks, fill, rgb_of
+from chalicelib.adapters.looks import Look, Looks, rgb_of
 from chalicelib.adapters.pictures import STRIP
 from chalicelib.domain.cards.card import BackText, Card, CardBalance, Colors
 from chalicelib.domain.cards.message import Said
@@ -71,8 +72,9 @@ class ApplePasses:
         Source: developer.apple.com, "Pass": a pass with a `webServiceURL` has an
         `authenticationToken`, and neither changes in an update.
         """
+        look = self._looks.get(card.look)
         content = {
-            **face_of(self._looks.get(card.look), card),
+            **face_of(look, card),
             **self._issuer,
             "serialNumber": card.serial,
             "webServiceURL": web_service_url,
@@ -80,12 +82,10 @@ class ApplePasses:
         }
         if self._nfc_key:
             content["nfc"] = {"message": card.member_id, "encryptionPublicKey": self._nfc_key}
-        body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-        return self._files(card).bundle(body, self._signer)
+        return self._files(look, card).bundle(msgspec.json.encode(content), self._signer)
 
-    def _files(self, card: Card) -> Files:
+    def _files(self, look: Look, card: Card) -> Files:
         """Those that all cards share which look alike: nothing is drawn for a member."""
-        look = self._looks.get(card.look)
         drawn = _drawn(look, card)
         if drawn not in self._laid_out:
             if len(self._laid_out) >= KEPT:
@@ -102,7 +102,7 @@ def picture_of(looks: Looks, card: Card) -> str:
 
 def face_of(look: Look, card: Card) -> dict[str, Any]:
     """What of pass.json a person sees: the look with the card's values, and what is printed."""
-    face: dict[str, Any] = fill(look.apple, card.values)
+    face: dict[str, Any] = look.apple.fill(card.values)
     printed = card.printed
     style = next(style for style in STYLES if style in face)
     back = face[style].setdefault("backFields", [])
@@ -164,8 +164,8 @@ def _back_field(one: BackText) -> dict[str, Any]:
 def _style_numbers(face: dict[str, Any]) -> None:
     """A number is written as the phone's owner writes numbers."""
     for style in STYLES:
-        for place in PLACES:
-            for field in face.get(style, {}).get(place, ()):
+        for place, fields in face.get(style, {}).items():
+            for field in fields if place in PLACES else ():
                 if type(field["value"]) is int and "currencyCode" not in field:
                     field.setdefault("numberStyle", NumberStyle.DECIMAL)
 

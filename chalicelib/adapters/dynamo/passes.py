@@ -60,8 +60,20 @@ class DynamoPasses:
             if now is None or now.pushed_revision >= revision:
                 return
             marked = replace(now, pushed_revision=revision)
-            if self._records.put_over(self._record(marked), now.revision):
+            if self._records.change(self._record(now), self._record(marked)):
                 return
+        raise Contended("the pass was changed again and again")
+
+    def mark_google(
+        self, program_id: str, member_id: str, revision: int, notified_at: Instant | None
+    ) -> bool:
+        for _ in range(MARK_TRIES):
+            now = self.issued(program_id, member_id)
+            if now is None or now.revision != revision:
+                return False
+            told = now.told_google(notified_at)
+            if self._records.change(self._record(now), self._record(told)):
+                return True
         raise Contended("the pass was changed again and again")
 
     def register(self, registration: Registration) -> bool:

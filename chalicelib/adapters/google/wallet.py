@@ -12,6 +12,7 @@ may ask for a currency in two ways, the better one first.
 
 import json
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from chalicelib.adapters.http import Http, Response
-from chalicelib.adapters.looks import Look, Looks, fill
+from chalicelib.adapters.looks import Look, Looks
 from chalicelib.domain.cards.card import Card
 from chalicelib.domain.cards.message import Said
 from chalicelib.domain.errors import Fault, Unavailable
@@ -34,6 +35,7 @@ TOKEN_AUDIENCE = "https://oauth2.googleapis.com/token"  # wherever the token is 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 ASSERTION_SECONDS = 3600  # the most that Google takes
 RENEW_BEFORE = 5 * MINUTE
+REQUEST_SECONDS = 0.25  # none takes less: four workers make 16 a second, and Google takes 20
 MOST_MODULES = 10  # texts of one object: "REST Resource: loyaltyobject"
 MOST_MESSAGES = 10  # of one object: the same page
 SAVE_URL = "https://pay.google.com/gp/v/save/"
@@ -77,14 +79,17 @@ class GoogleLoyalty:
         origins: Sequence[str] = (),
         addresses: Addresses | None = None,
         redemption_issuers: Sequence[str] = (),
+        request_seconds: float = 0,
     ) -> None:
         """`service_account` is the key file of Google Cloud, `logo_url` a public https image.
 
         `origins` are the sites that show Google's save button; a plain link needs none.
-        `redemption_issuers` are those whose terminals may read the pass by Smart Tap.
+        `redemption_issuers` are those whose terminals may read the pass by Smart Tap. No request
+        ends before `request_seconds`, so that so many workers make so many requests at most.
         """
         self._addresses = addresses or Addresses()
         self._redemption_issuers = list(redemption_issuers)
+        self._request_seconds = request_seconds
         self._looks = looks
         self._issuer_id = issuer_id
         self._logo_url = logo_url
@@ -109,7 +114,7 @@ class GoogleLoyalty:
             self._upsert(_CLASS, shown, shown)
             self._classes_put.add(mark)
         member = self._object(card)
-        patch = _clearing(self._look(card).google_object, member)
+        patch = _clearing(self._look(card).google_object.document, member)
         if notify:
             patch["notifyPreference"] = "NOTIFY_ON_UPDATE"
         if card.voided:
@@ -166,7 +171,7 @@ class GoogleLoyalty:
         if card.tier:
             values["tier"] = card.tier
         shown = {
-            **fill(self._look(card).google_class, values),
+            **self._look(card).google_class.fill(values),
             "id": self._class_id(card),
             "reviewStatus": "UNDER_REVIEW",  # also where it is approved already
         }
@@ -180,7 +185,7 @@ class GoogleLoyalty:
         return shown
 
     def _object(self, card: Card) -> dict[str, Any]:
-        filled = fill(self._look(card).google_object, card.values)
+        filled = self._look(card).google_object.fill(card.values)
         modules = filled.pop("textModulesData", [])
         shown: dict[str, Any] = {}
         for points in filled.pop("loyaltyPoints", []):
@@ -285,7 +290,10 @@ class GoogleLoyalty:
         }
         url = f"{self._base_url}/walletobjects/v1/{path}"
         raw = b"" if body is None else json.dumps(body).encode()
-        return self._http.send(method, url, raw, headers)
+        began = time.monotonic()
+        response = self._http.send(method, url, raw, headers)
+        time.sleep(max(0, began + self._request_seconds - time.monotonic()))
+        return response
 
 
 class _ServiceAccount:

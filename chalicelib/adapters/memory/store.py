@@ -423,10 +423,12 @@ class MemoryPasses:
 
     def __init__(self) -> None:
         self._issued: dict[tuple[str, str], IssuedPass] = {}
-        self._registrations: dict[tuple[str, str, str], Registration] = {}
-        self._order: list[tuple[str, str, str]] = []
+        self._shards: dict[tuple[str, int], list[str]] = {}  # member ids in their order
+        self._registrations: dict[tuple[str, str], dict[str, Registration]] = {}  # by device
+        self._of_device: dict[str, set[tuple[str, str]]] = {}
         self._messages: dict[tuple[str, str], dict[str, PassMessage]] = {}
         self._events: dict[str, dict[str, WalletEvent]] = {}
+        self._event_ids: dict[str, list[str]] = {}  # in their order
         self._totals: dict[str, WalletTotals] = {}
         self._log: dict[str, PhoneLog] = {}
         self._progress: dict[tuple[str, int], RefreshProgress] = {}
@@ -444,6 +446,8 @@ class MemoryPasses:
             if (now.revision if now else 0) != replaces:
                 return False
             self._issued[key] = issued
+            if now is None:
+                insort(self._shard_of(*key), issued.member_id)
             if event is not None:
                 self._tell(event)
             return True
@@ -452,11 +456,7 @@ class MemoryPasses:
         self, program_id: str, shard: int, after: str | None, limit: int
     ) -> list[IssuedPass]:
         with _LOCK:
-            found = sorted(
-                member_id
-                for program, member_id in self._issued
-                if program == program_id and shard_of(member_id) == shard
-            )
+            found = self._shards.get((program_id, shard), [])
             start = bisect_right(found, after) if after is not None else 0
             return [self._issued[program_id, one] for one in found[start : start + limit]]
 
@@ -466,36 +466,57 @@ class MemoryPasses:
             if now is not None and now.pushed_revision < revision:
                 self._issued[program_id, member_id] = replace(now, pushed_revision=revision)
 
-    def register(self, registration: Registration) -> bool:
-        key = (registration.program_id, registration.member_id, registration.device_id)
+    def mark_google(
+        self, program_id: str, member_id: str, revision: int, notified_at: Instant | None
+    ) -> bool:
         with _LOCK:
-            new = key not in self._registrations
+            now = self._issued.get((program_id, member_id))
+            if now is None or now.revision != revision:
+                return False
+            self._issued[program_id, member_id] = now.told_google(notified_at)
+            return True
+
+    def register(self, registration: Registration) -> bool:
+        key = (registration.program_id, registration.member_id)
+        with _LOCK:
+            devices = self._registrations.setdefault(key, {})
+            new = registration.device_id not in devices
             if new:
-                insort(self._order, key)
+                self._of_device.setdefault(registration.device_id, set()).add(key)
                 self._tell(registration.event(registration.registered_at, installed=True))
-            self._registrations[key] = registration
+            devices[registration.device_id] = registration
             return new
 
     def mark_told(self, registration: Registration, revision: int) -> None:
-        key = (registration.program_id, registration.member_id, registration.device_id)
+        key = (registration.program_id, registration.member_id)
         with _LOCK:
-            if self._registrations.get(key) == registration:
-                self._registrations[key] = replace(registration, told_revision=revision)
+            devices = self._registrations.get(key, {})
+            if devices.get(registration.device_id) == registration:
+                told = replace(registration, told_revision=revision)
+                devices[registration.device_id] = told
 
     def unregister(self, program_id: str, member_id: str, device_id: str, at: Instant) -> None:
-        key = (program_id, member_id, device_id)
+        key = (program_id, member_id)
         with _LOCK:
-            was = self._registrations.pop(key, None)
-            if was is not None:
-                self._order.remove(key)
-                self._tell(was.event(at, installed=False))
+            was = self._registrations.get(key, {}).pop(device_id, None)
+            if was is None:
+                return
+            self._tell(was.event(at, installed=False))
+            self._of_device[device_id].discard(key)
+            if not self._registrations[key]:
+                del self._registrations[key]
+            if not self._of_device[device_id]:
+                del self._of_device[device_id]
 
     def forget(self, program_id: str, member_id: str, at: Instant) -> None:
         with _LOCK:
             for one in self.registrations_of_member(program_id, member_id):
                 self.unregister(program_id, member_id, one.device_id, at)
             was = self._issued.pop((program_id, member_id), None)
-            if was is not None and was.google_saved:
+            if was is None:
+                return
+            self._shard_of(program_id, member_id).remove(member_id)
+            if was.google_saved:
                 self._tell(WalletEvent(program_id, member_id, at, "google", installed=False))
 
     def add_message(self, message: PassMessage) -> bool:
@@ -523,12 +544,14 @@ class MemoryPasses:
         self, program_id: str, limit: int, after: str = "", before: str | None = None
     ) -> list[WalletEvent]:
         with _LOCK:
-            rows = self._events.get(program_id, {})
+            rows, ids = self._events.get(program_id, {}), self._event_ids.get(program_id, [])
             if before is not None:
-                found = sorted((one for one in rows if one < before), reverse=True)
+                end = bisect_left(ids, before)
+                found = ids[max(0, end - limit) : end][::-1]
             else:
-                found = sorted(one for one in rows if one > after)
-            return [rows[one] for one in found[:limit]]
+                start = bisect_right(ids, after)
+                found = ids[start : start + limit]
+            return [rows[one] for one in found]
 
     def totals(self, program_id: str) -> WalletTotals:
         with _LOCK:
@@ -556,18 +579,24 @@ class MemoryPasses:
             return [self._log[one] for one in found[:limit]]
 
     def _tell(self, event: WalletEvent) -> None:
-        self._events.setdefault(event.program_id, {})[event.id] = event
+        rows = self._events.setdefault(event.program_id, {})
+        if event.id not in rows:
+            insort(self._event_ids.setdefault(event.program_id, []), event.id)
+        rows[event.id] = event
+
+    def _shard_of(self, program_id: str, member_id: str) -> list[str]:
+        return self._shards.setdefault((program_id, shard_of(member_id)), [])
 
     def registrations_of_member(self, program_id: str, member_id: str) -> list[Registration]:
         with _LOCK:
-            mine = (program_id, member_id)
-            return [self._registrations[key] for key in self._order if key[:2] == mine]
+            devices = self._registrations.get((program_id, member_id), {})
+            return [devices[device_id] for device_id in sorted(devices)]
 
     def registrations_of_device(self, device_id: str, pass_type_id: str) -> list[Registration]:
-        wanted = (device_id, pass_type_id)
         with _LOCK:
-            all_of_them = (self._registrations[key] for key in self._order)
-            return [one for one in all_of_them if (one.device_id, one.pass_type_id) == wanted]
+            keys = sorted(self._of_device.get(device_id, ()))
+            found = [self._registrations[key][device_id] for key in keys]
+            return [one for one in found if one.pass_type_id == pass_type_id]
 
 
 class MemoryNotes:

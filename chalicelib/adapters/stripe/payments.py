@@ -133,6 +133,8 @@ class StripePayments:
             "subscription_data": {"metadata": _metadata(sale)},
             **self._terms(sale),
         }
+        if sale.plan.automatic_tax:  # what is typed there decides the tax ("Checkout page")
+            asked["customer_update"] = {"address": "auto"}
         if sale.trial_days:
             asked["subscription_data"]["trial_period_days"] = sale.trial_days
         if sale.plan.promotion_codes and "discounts" not in asked:

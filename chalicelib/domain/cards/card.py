@@ -4,7 +4,7 @@ A look (a folder in `passes/`) places these values; it decides nothing. The card
 whether a phone would see any difference: a push goes out only when the digest changes.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -19,8 +19,10 @@ from chalicelib.domain.program.program import Currency, Program
 from chalicelib.domain.texts import Text, text_in
 from chalicelib.domain.tiers.tiers import Level
 from chalicelib.kernel.canonical import fingerprint
-from chalicelib.kernel.clock import Instant, local_date, start_of_day, to_rfc3339
+from chalicelib.kernel.clock import DAY, SECOND, Instant, local_date, start_of_day, to_rfc3339
 from chalicelib.kernel.formats import format_day, format_money, format_number
+
+ALERTS_A_DAY = 3  # of one pass: developers.google.com/wallet, "Trigger push notifications"
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,11 @@ class Card:
         return fingerprint(fields)
 
     @property
+    def google_digest(self) -> bytes:
+        """16 bytes that differ when what Google's object shows does: messages go there apart."""
+        return replace(self, message=None).digest
+
+    @property
     def stamps(self) -> CardBalance | None:
         """What is drawn as stamps: the first currency with a goal."""
         return next((one for one in self.balances if one.goal is not None), None)
@@ -188,7 +195,49 @@ class IssuedPass:
     google_saved: bool = False  # whether Google says that it is in somebody's wallet
     google_heard: int = 0  # the newest of Google's messages about it, by its own time
     google_notified: tuple[Instant, ...] = ()  # when the phone last spoke, at most three
-    google_digest: bytes = b""  # of the card that Google was last given
+    google_revision: int = 0  # the revision that Google was told of
+    google_digest: bytes = b""  # of what Google's object shows of this revision
+
+    def may_alert(self, now: Instant) -> bool:
+        """Whether the phone of Google's wallet may speak of it once more."""
+        lately = [one for one in self.google_notified if one > now - DAY]
+        return self.google_saved and len(lately) < ALERTS_A_DAY
+
+    def alerted(self, at: Instant) -> "IssuedPass":
+        """The phone spoke of it."""
+        return replace(self, google_notified=(*self.google_notified, at)[-ALERTS_A_DAY:])
+
+    def told_google(self, notified_at: Instant | None) -> "IssuedPass":
+        """Google has this revision, and perhaps the phone spoke of it."""
+        told = replace(self, google_revision=self.revision)
+        return told if notified_at is None else told.alerted(notified_at)
+
+    def showing(self, card: Card, now: Instant) -> "IssuedPass":
+        """The next revision, of another card.
+
+        Where it differs in the message alone, Google knows of it what it knew: its object is given
+        messages by themselves.
+        """
+        google_digest = card.google_digest
+        is_known = google_digest == self.google_digest and self.google_revision == self.revision
+        return replace(
+            self,
+            revision=self.revision + 1,
+            digest=card.digest,
+            modified_at=max(now, self.modified_at + SECOND),
+            google_revision=self.google_revision + is_known,
+            google_digest=google_digest,
+        )
+
+    def unchanged(self, **what: Any) -> "IssuedPass":
+        """The next revision, which shows nothing new: who was told of this one knows it."""
+        return replace(
+            self,
+            revision=self.revision + 1,
+            pushed_revision=self.pushed_revision + (self.pushed_revision == self.revision),
+            google_revision=self.google_revision + (self.google_revision == self.revision),
+            **what,
+        )
 
 
 def card_of(program: Program, member: Member, snapshot: Snapshot, now: Instant) -> Card:
