@@ -13,6 +13,7 @@ LONGEST = {"day": 1095, "week": 156, "month": 36, "year": 3}  # interval_count, 
 NO_DECIMALS = frozenset(
     "bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split()  # noqa: SIM905
 )
+AS_IF_TWO = frozenset(("isk", "ugx"))  # without decimals, and written as if they had two
 THREE_DECIMALS = frozenset(("bhd", "jod", "kwd", "omr", "tnd"))
 _PRODUCT = "active description metadata name statement_descriptor tax_code unit_label url "
 _PRICE = "active lookup_key metadata nickname tax_behavior transfer_lookup_key "
@@ -28,6 +29,8 @@ def currency_of(params: Params) -> str:
 
 def smallest(currency: str) -> int:
     """What an amount in the currency is a multiple of, in minor units."""
+    if currency in AS_IF_TWO:
+        return 100
     return 10 if currency in THREE_DECIMALS else 1
 
 
@@ -36,7 +39,8 @@ def check_amount(amount: int, currency: str, param: str) -> int:
     if not 0 <= amount <= MOST_AMOUNT:
         raise invalid(f"Amount must be between 0 and {MOST_AMOUNT}.", param)
     if amount % smallest(currency):
-        raise invalid(f"Amounts in {currency} must end in 0.", param)
+        step = smallest(currency)
+        raise invalid(f"Amounts in {currency} must be multiples of {step}.", param)
     return amount
 
 

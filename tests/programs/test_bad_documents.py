@@ -58,6 +58,18 @@ access:
     early: [{since: "2027-01-31T10:00:00Z"}]
 codes:
   WELCOME: {discount: code, uses: 10}
+plans:
+  prime:
+    name: Prime
+    benefits: [shipping, lounge]
+    trial_days: 7
+    welcome: {currency: points, amount: 100}
+    grace: {days: 3, benefits: [shipping]}
+    refunds: {less_benefits: {days: 3}, withdrawal_days: {DE: 14}}
+    prices:
+      - {id: monthly, every: month, amount: 1000, intro: {amount: 500, periods: 2}}
+      - {id: staff, every: year, amount: 10000, segments: [staff], countries: [DE]}
+      - {id: dinars, every: month, amount: 3000, money: KWD}
 rewards:
   - {id: mug, kind: product, name: Mug, cost: {currency: points, amount: 10}, tiers: [gold]}
   - {id: half, kind: discount, name: Half, discount: code, voucher: {}}
@@ -174,6 +186,30 @@ access[0].since = "2027-02-31T10:00:00Z" | no moment of the calendar
 access[0].early = [{since: "2027-02-02T10:00:00Z"}] | is not before everybody can buy
 codes.WELCOME.discount = ten | is given without a code
 codes.welcome = {discount: code, uses: 1} | regex
+plans.prime.welcome.currency = gold | gold is not one of the currencies
+plans.prime.grace.benefits = [lounge, bar] | bar is no benefit of the plan
+plans.prime.grace.days = 61 | <= 60
+plans.prime.prices = [] | length
+plans.prime.prices[0].id = staff | another price is called staff
+plans.prime.prices[0].every = week | week
+plans.prime.prices[0].amount = 0 | >= 1
+plans.prime.prices[0].amount = 9.99 | got float
+plans.prime.prices[0].money = XXX | is not a currency of ISO 4217
+plans.prime.prices[0].intro.amount = 1000 | is not below the price
+plans.prime.prices[1].intro = {amount: 1, periods: 2} | only the first can be lower
+plans.prime.prices[1].segments = [ghosts] | ghosts is not one of the segments
+plans.prime.prices[1].countries = [Germany] | regex
+plans.prime.prices[1].countries = [] | length
+plans.prime.prices[2].amount = 3001 | only whole hundredths can be charged
+plans.prime.prices[2].intro = {amount: 2999} | only whole hundredths can be charged
+plans.prime.trial_days = -1 | >= 0
+plans.prime.trial_days = 731 | <= 730
+plans.prime.refunds.withdrawal_days = {Germany: 14} | regex
+plans.prime.refunds.less_benefits.days = 0 | >= 1
+plans.prime.disputed = ignore | ignore
+plans.prime.colour = red | unknown field
+rewards[0].plans = [ghost] | ghost is not one of the plans
+earn[0].if.plans = [ghost] | ghost is not one of the plans
 rewards[0].cost.currency = gold | gold is not one of the currencies
 rewards[0].tiers = [iron] | iron is not one of the tiers
 rewards[0].segments = [ghosts] | ghosts is not one of the segments

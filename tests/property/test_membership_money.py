@@ -153,7 +153,7 @@ class Story:
         assert len(live) <= 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.sampled_from(MONEYS),
     st.lists(st.integers(1, 9_999), min_size=4, max_size=4),
