@@ -49,12 +49,12 @@ def test_the_passes_in_the_demo_shop_change_by_themselves(
     browser.see("#apple .headerFields", "-1 / 8")
     assert browser.text("#trouble") == ""
     log = browser.text("#log")
-    assert log.count("push from Apple's service") == 4
-    assert "GET registrations?passesUpdatedSince → 200" in log
-    assert "GET passes/{pass} → 200" in log
-    pushed = (deployment.apns_folder / "pushes.jsonl").read_text().splitlines()
+    # Two workers at once may both push a change: the phone then hears that nothing is new.
     token = browser.run("return localStorage.getItem('token')")
-    assert [json.loads(one)["token"] for one in pushed].count(token) == 4
+    pushed = (deployment.apns_folder / "pushes.jsonl").read_text().splitlines()
+    assert [json.loads(one)["token"] for one in pushed].count(token) >= 4
+    assert log.count("GET passes/{pass} → 200") == 4
+    assert "GET registrations?passesUpdatedSince → 200" in log
 
 
 def test_what_is_taken_out_of_a_wallet_is_counted_and_hears_nothing_more(
