@@ -24,6 +24,7 @@ from chalicelib.domain.memberships.membership import (
     Standing,
     Subscription,
     benefits_at,
+    has_begun,
     standing_at,
 )
 from chalicelib.domain.memberships.payments import Begun, Billing, Buyer, Hosted, Preview, Sale
@@ -322,7 +323,10 @@ def _looked_up(desk: Desk, customer: _Customer) -> _Customer:
     if billing is None:
         return customer
     cause = f"asked {desk.context.ids.new('ask')}"
-    for one in desk.payments.subscriptions_of(billing.customer_id)[::-1]:
+    found = desk.payments.subscriptions_of(billing.customer_id)
+    begun = [one for one in found if has_begun(one)]
+    running = [one for one in begun[1:] if not one.ended_at]
+    for one in (*running, *begun[:1]):  # of those that are over, only the newest tells anything
         follow(desk, customer.member.id, one.id, cause)
     head = account(desk.context, desk.here, customer.member.id)
     return customer if isinstance(head, Refusal) else replace(customer, head=head)
