@@ -21,6 +21,7 @@ from chalicelib.domain.ledger.entries import (
 )
 from chalicelib.domain.ledger.time import settled
 from chalicelib.domain.memberships.membership import (
+    BRIDGE,
     Membership,
     PaymentStatus,
     Standing,
@@ -126,10 +127,11 @@ def test_benefits_have_a_cause_and_end_at_the_very_instant(
     until = membership.benefits_until
     for at in (until - 1, until, until + 1, *edges(membership)):
         covered = found.started_at <= at < until
-        in_grace = at >= found.paid_until
+        is_awaited = membership.status in (Status.TRIALING, Status.ACTIVE)
+        in_grace = at >= found.paid_until + (BRIDGE if is_awaited else 0)
         expected = (plan.benefits if not in_grace else ("free_shipping",)) if covered else ()
         assert benefits_at(membership, plan, at) == expected
-    assert until <= found.paid_until + plan.grace
+    assert until <= found.paid_until + max(plan.grace, BRIDGE)
     for end in (found.cancels_at, found.ended_at, found.disputed_at if suspends else 0):
         assert not end or until <= end
 
@@ -144,6 +146,28 @@ def test_the_same_again_is_no_news(found: Subscription) -> None:
     after = settled(head_of(membership), versions, later).membership
     assert after is not None
     assert membership_of(found, plan, 1, after, later) == after
+
+
+def test_without_any_grace_only_a_renewal_that_is_awaited_is_bridged() -> None:
+    plan = replace(prime()[0], grace=0)
+    paid = Subscription(
+        *("sub_1", "cus_1", "prg_1", "mem_1", "prime", "monthly", 1499, "USD"),
+        status=PaymentStatus.ACTIVE,
+        started_at=START - DAY,
+        period_start=START - DAY,
+        period_end=START + DAY,
+        paid_until=START + DAY,
+    )
+    end = START + DAY
+    failed = replace(paid, status=PaymentStatus.PAST_DUE)
+    cancels = replace(paid, cancels_at=end)
+    for found, until in ((paid, end + BRIDGE), (failed, end), (cancels, end)):
+        membership = membership_of(found, plan, 1, None, START)
+        assert benefits_at(membership, plan, until - 1) == plan.benefits
+        assert benefits_at(membership, plan, until) == ()
+        assert holds_plan(membership, plan, until - 1)
+    renewing = membership_of(paid, plan, 1, None, START)
+    assert standing_at(renewing, end) is Standing.RENEWING
 
 
 def test_a_pause_is_one_for_as_long_as_was_paid() -> None:

@@ -693,38 +693,47 @@ class MemoryBillings:
         self._terminations: dict[tuple[str, str], Termination] = {}
 
     def of(self, program_id: str, member_id: str) -> Billing | None:
-        return self._billings.get((program_id, member_id))
+        with _LOCK:
+            return self._billings.get((program_id, member_id))
 
     def create(self, billing: Billing) -> bool:
-        key = (billing.program_id, billing.member_id)
-        self._programs.setdefault(billing.program_id)
-        return self._billings.setdefault(key, billing) == billing
+        with _LOCK:
+            self._programs.setdefault(billing.program_id)
+            key = (billing.program_id, billing.member_id)
+            return self._billings.setdefault(key, billing) == billing
 
     def programs(self) -> list[str]:
-        return list(self._programs)
+        with _LOCK:
+            return list(self._programs)
 
     def forget(self, program_id: str, member_id: str) -> None:
-        self._billings.pop((program_id, member_id), None)
+        with _LOCK:
+            self._billings.pop((program_id, member_id), None)
 
     def of_program(self, program_id: str, after: str | None, limit: int) -> list[Billing]:
-        rows = sorted(self._billings.items())
+        with _LOCK:
+            rows = sorted(self._billings.items())
         return [one for (of, member), one in rows if of == program_id and member > (after or "")][
             :limit
         ]
 
     def termination(self, program_id: str, subscription: str) -> Termination | None:
-        return self._terminations.get((program_id, subscription))
+        with _LOCK:
+            return self._terminations.get((program_id, subscription))
 
     def order(self, termination: Termination) -> bool:
-        key = (termination.program_id, termination.subscription)
-        return self._terminations.setdefault(key, termination) == termination
+        with _LOCK:
+            key = (termination.program_id, termination.subscription)
+            return self._terminations.setdefault(key, termination) == termination
 
     def close(self, termination: Termination) -> None:
-        key = (termination.program_id, termination.subscription)
-        self._terminations[key] = replace(termination, done=True)
+        with _LOCK:
+            key = (termination.program_id, termination.subscription)
+            self._terminations[key] = replace(termination, done=True)
 
     def open_terminations(self, program_id: str) -> list[Termination]:
-        rows = self._terminations.values()
+        with _LOCK:
+            rows = list(self._terminations.values())
         return [one for one in rows if one.program_id == program_id and not one.done]
 
 

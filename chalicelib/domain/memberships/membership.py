@@ -11,7 +11,7 @@ from enum import Enum, IntEnum
 import msgspec
 
 from chalicelib.domain.memberships.plan import Plan
-from chalicelib.kernel.clock import Instant
+from chalicelib.kernel.clock import HOUR, Instant
 
 
 class PaymentStatus(Enum):
@@ -25,6 +25,11 @@ class PaymentStatus(Enum):
     UNPAID = "unpaid"
     PAUSED = "paused"
     CANCELED = "canceled"
+
+
+# Stripe drafts a renewal for an hour before it charges ("Subscription invoices"): until we must
+# have heard of it, who pays is not treated as one who does not.
+BRIDGE = 3 * HOUR
 
 
 @dataclass(frozen=True)
@@ -180,7 +185,9 @@ def membership_of(
 
 def _benefits_until(found: Subscription, plan: Plan) -> Instant:
     until = found.paid_until
-    if found.status in (PaymentStatus.TRIALING, PaymentStatus.ACTIVE, *_UNPAID):
+    if found.status in (PaymentStatus.TRIALING, PaymentStatus.ACTIVE):
+        until += max(plan.grace, BRIDGE)
+    if found.status in _UNPAID:
         until += plan.grace
     ends = [until, found.cancels_at, found.ended_at]
     if plan.suspends:
@@ -249,8 +256,7 @@ def benefits_at(membership: Membership, plan: Plan, at: Instant) -> tuple[str, .
     """The benefits that a member has at a moment."""
     if not membership.covers(at):
         return ()
-    in_grace = at >= membership.paid_until
-    if in_grace and plan.grace_benefits is not None:
+    if plan.grace_benefits is not None and _in_grace(membership, at):
         return tuple(one for one in plan.benefits if one in plan.grace_benefits)
     return plan.benefits
 
@@ -260,9 +266,15 @@ def holds_plan(membership: Membership, plan: Plan, at: Instant) -> bool:
 
     In a grace period that keeps only some benefits they do not.
     """
-    if plan.grace_benefits is not None and at >= membership.paid_until:
+    if plan.grace_benefits is not None and _in_grace(membership, at):
         return False
     return membership.covers(at)
+
+
+def _in_grace(membership: Membership, at: Instant) -> bool:
+    """Whether a renewal is not paid: the charge failed, or it is overdue that we hear of it."""
+    bridge = BRIDGE if membership.status in (Status.TRIALING, Status.ACTIVE) else 0
+    return at >= membership.paid_until + bridge
 
 
 def dues_of(membership: Membership) -> list[tuple[Instant, Change]]:
