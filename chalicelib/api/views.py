@@ -407,6 +407,8 @@ _BY_KIND = {
     Kind.ERASED: "forfeited",
     Kind.CONVERTED: "converted by the calendar",
     Kind.MEMBERSHIP: "welcome to the plan",
+    Kind.REFERRAL: "a friend was brought",
+    Kind.REFERRAL_REVERSED: "the friend's order came back",
 }
 _BY_STATE = {
     State.CONFIRMED: "need not wait any longer",

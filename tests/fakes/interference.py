@@ -30,6 +30,10 @@ EFFECTS = frozenset(
         "register",
         "unregister",
         "hit",
+        "move",
+        "take_code",
+        "remember",
+        "count_click",
     }
 )
 
