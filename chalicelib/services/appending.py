@@ -21,7 +21,7 @@ from chalicelib.domain.ledger.commands import (
 )
 from chalicelib.domain.ledger.decide import decide, follow
 from chalicelib.domain.ledger.entries import Entry, LogKey, StoredEntry, decode
-from chalicelib.domain.ledger.referrals import most_friends, terms_of
+from chalicelib.domain.ledger.referrals import CAPPED, most_friends, terms_of
 from chalicelib.domain.ledger.time import settle
 from chalicelib.domain.ports import Take, Wrote
 from chalicelib.domain.program.program import Program
@@ -194,7 +194,7 @@ def _put(
     if wrote is Wrote.CHANGED or (wrote is Wrote.EXCEEDED and budgets):
         return UsedUp(budgets)
     if wrote is Wrote.EXCEEDED:
-        return OUT_OF_STOCK
+        return CAPPED if of_referral and not entry.stock_taken else OUT_OF_STOCK
     return None if wrote is Wrote.STORED else ledger.entry(stored.key, stored.version)
 
 

@@ -20,6 +20,7 @@ from chalicelib.kernel.keys import mark
 from chalicelib.services.accounts import account
 from chalicelib.services.context import Context, enter
 from chalicelib.services.members import NO_PROGRAM, NOT_FOUND
+from chalicelib.services.referral_codes import code_of, link_of
 
 TRIES = 10
 ALERTS_A_DAY = 3  # of one pass: developers.google.com/wallet, "Trigger push notifications"
@@ -189,7 +190,15 @@ def read_card(context: Context, key: PassKey) -> Card | Refusal:
     card = card_of(program, member, head.snapshot, here.now)
     if head.key.member_id != key.member_id:
         return replace(card, voided=True)  # the other's card goes on
-    return replace(card, message=_said(context, key, card.language, program.language))
+    card = replace(card, message=_said(context, key, card.language, program.language))
+    return card if program.referrals is None else _with_code(context, key, card)
+
+
+def _with_code(context: Context, key: PassKey, card: Card) -> Card:
+    """With what friends join by. The link is there where we know how people reach us."""
+    code = code_of(context, key.program_id, key.member_id)
+    link = link_of(context.base_url, key.program_id, code) if context.base_url else None
+    return replace(card, referral_code=code, referral_link=link)
 
 
 def _said(context: Context, key: PassKey, language: str, otherwise: str) -> Said | None:

@@ -236,6 +236,7 @@ def _forget(context: Context, key: LogKey) -> None:
             break
     store.notes.forget(key)
     store.audit.forget(key.program_id, key.member_id)
+    store.referrals.forget(key.program_id, key.member_id)
     store.passes.forget_messages(key.program_id, key.member_id)
     now = context.clock.now()
     issued = store.passes.issued(key.program_id, key.member_id)

@@ -8,11 +8,11 @@ from chalicelib.kernel.clock import DAY
 from tests.contract.samples import EMAIL, NOW, entry, member
 
 FIRST = Referral("prg_1", "mem_1", "mem_9", "", "ABCD2345", NOW, 1, 0)
-NOBODY = Tally("prg_1", "mem_9", {}, {})
+NOBODY = Tally("prg_1", "mem_9")
 
 
 def moved(was: Referral, now: Referral, tally: Tally | None) -> ReferralChange:
-    return ReferralChange(now, was, (tally or NOBODY).after(None, now, {1: 5}), tally)
+    return ReferralChange(now, was, (tally or NOBODY).after(was, now, {1: 5}, {}), tally)
 
 
 def test_a_referral_is_written_with_the_friend_or_not_at_all(store: Store) -> None:
@@ -43,7 +43,7 @@ def test_a_change_and_its_tally_are_written_together_or_not_at_all(store: Store)
     assert store.referrals.move(change)  # a retry
     assert store.referrals.of_friend("prg_1", "mem_1") == held
     assert store.referrals.tally("prg_1", "mem_9") == change.tally
-    assert change.tally.states == {"held": 1} and change.tally.given == {1: 5}
+    assert change.tally.states == {"held": 1} and change.tally.earned == {1: 5}
     refused = FIRST.to(State.REFUSED)
     assert not store.referrals.move(moved(FIRST, refused, change.tally))
     assert not store.referrals.move(moved(held, held.to(State.REFUSED), None))

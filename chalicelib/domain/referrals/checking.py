@@ -8,8 +8,8 @@ from chalicelib.domain.errors import FieldError
 from chalicelib.domain.referrals.documents import (
     ActivityTermsDocument,
     Caps,
-    FriendGiftDocument,
-    GiftDocument,
+    ReferralFriendGiftDocument,
+    ReferralGiftDocument,
     PartnerDocument,
     ReferralsDocument,
     VariantDocument,
@@ -50,7 +50,7 @@ def _check_qualifies(document: ReferralsDocument, names: Names) -> Iterator[Fiel
 
 
 def _check_gift(
-    at: str, gift: GiftDocument | None, names: Names, rewards: Mapping[str, AnyReward]
+    at: str, gift: ReferralGiftDocument | None, names: Names, rewards: Mapping[str, AnyReward]
 ) -> Iterator[FieldError]:
     if gift is None:
         return
@@ -69,7 +69,10 @@ def _check_gift(
 
 
 def _check_limits(
-    at: str, advocate: GiftDocument | None, friend: FriendGiftDocument | None, caps: Caps
+    at: str,
+    advocate: ReferralGiftDocument | None,
+    friend: ReferralFriendGiftDocument | None,
+    caps: Caps,
 ) -> Iterator[FieldError]:
     periods = [(cap.per, cap.amount is None) for cap in caps]
     for index, cap in enumerate(caps):

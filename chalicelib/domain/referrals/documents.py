@@ -49,7 +49,7 @@ class QualifiesDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     activity: ActivityTermsDocument | None = None
 
 
-class GiftDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ReferralGiftDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What somebody gets: an `amount` of a currency, or a voucher of a reward, for nothing."""
 
     currency: Identifier | None = None
@@ -57,7 +57,7 @@ class GiftDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reward: Identifier | None = None
 
 
-class FriendGiftDocument(GiftDocument, frozen=True, forbid_unknown_fields=True):
+class ReferralFriendGiftDocument(ReferralGiftDocument, frozen=True, forbid_unknown_fields=True):
     """What a friend gets, once he counts, or (`at: enrolled`) as soon as he has joined."""
 
     at: Literal["enrolled", "qualified"] = "qualified"
@@ -96,8 +96,8 @@ class VariantDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tiers: Identifiers | None = None
     segments: Identifiers | None = None
     plans: Identifiers | None = None
-    advocate: GiftDocument | None = None
-    friend: FriendGiftDocument | None = None
+    advocate: ReferralGiftDocument | None = None
+    friend: ReferralFriendGiftDocument | None = None
     caps: Caps = ()
 
 
@@ -143,7 +143,7 @@ class PartnerDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     name: Plain
-    friend: FriendGiftDocument | None = None
+    friend: ReferralFriendGiftDocument | None = None
     starts: Day | None = None
     ends: Day | None = None
     most: Count | None = None
@@ -157,8 +157,8 @@ class ReferralsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     """
 
     qualifies: QualifiesDocument
-    advocate: GiftDocument | None = None
-    friend: FriendGiftDocument | None = None
+    advocate: ReferralGiftDocument | None = None
+    friend: ReferralFriendGiftDocument | None = None
     steps: Annotated[tuple[StepDocument, ...], msgspec.Meta(max_length=20)] = ()
     milestones: Annotated[tuple[MilestoneDocument, ...], msgspec.Meta(max_length=20)] = ()
     caps: Caps = ()

@@ -8,13 +8,15 @@ close one: such a referral ends (`Gone.LOOP`).
 `next_state` is pure: what becomes of a referral is what its terms say of the facts at a moment.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Any
 
 from chalicelib.domain.referrals.checks import HARD, Failed
 from chalicelib.domain.referrals.terms import Terms
-from chalicelib.kernel.clock import DAY, Instant
+from chalicelib.kernel.clock import DAY, SECOND, Instant
 
 
 class State(Enum):
@@ -63,6 +65,7 @@ class Referral:
     cause: str = ""  # the event that qualified it
     order: str = ""  # the order that it is of, as refs name it; empty: an activity
     due_at: Instant = 0  # when it is rewarded
+    counted: bool = False  # in the tally of who brought him
     revision: int = 1
 
     @property
@@ -97,8 +100,9 @@ class Facts:
 
 def counts(cause: Cause, referral: Referral, terms: Terms) -> bool:
     """Whether it is what the terms ask for."""
+    first = referral.at // SECOND * SECOND  # stores tell whole seconds
     last = referral.at + terms.within_days * DAY
-    return cause.at <= last and cause.kept >= max(1, terms.min_total)
+    return first <= cause.at <= last and cause.kept >= max(1, terms.min_total)
 
 
 def next_state(referral: Referral, facts: Facts, terms: Terms, now: Instant) -> Referral:
@@ -174,26 +178,39 @@ def decided(referral: Referral, approved: bool) -> Referral:
 class Tally:
     """How many referrals of one advocate, or partner, are in which state, and what they brought.
 
-    `given` is by the currency's number, to both sides.
+    What the advocate has `earned`, and what his friends were `welcomed` with, by currency.
     """
 
     program_id: str
     referrer: str
-    states: dict[str, int]
-    given: dict[int, int]
+    states: Mapping[str, int] = field(default_factory=dict)
+    earned: Mapping[int, int] = field(default_factory=dict)
+    welcomed: Mapping[int, int] = field(default_factory=dict)
     revision: int = 0
 
-    def after(self, was: Referral | None, now: Referral, given: dict[int, int]) -> "Tally":
+    def after(
+        self,
+        was: Referral,
+        now: Referral,
+        earned: Mapping[int, int],
+        welcomed: Mapping[int, int],
+    ) -> "Tally":
         """The tally after a referral went on."""
-        states = dict(self.states)
-        if was is not None:
-            states[was.state.value] = states.get(was.state.value, 0) - 1
-        states[now.state.value] = states.get(now.state.value, 0) + 1
-        sums = {
-            currency: self.given.get(currency, 0) + given.get(currency, 0)
-            for currency in sorted({*self.given, *given})
-        }
-        return replace(self, states=states, given=sums, revision=self.revision + 1)
+        went = Counter({now.state.value: 1})
+        if was.counted:
+            went[was.state.value] -= 1
+        return replace(
+            self,
+            states=_sum(self.states, went),
+            earned=_sum(self.earned, earned),
+            welcomed=_sum(self.welcomed, welcomed),
+            revision=self.revision + 1,
+        )
+
+
+def _sum(one: Mapping[Any, int], other: Mapping[Any, int]) -> dict[Any, int]:
+    sums = {key: one.get(key, 0) + other.get(key, 0) for key in sorted({*one, *other})}
+    return {key: amount for key, amount in sums.items() if amount}
 
 
 @dataclass(frozen=True)
