@@ -8,7 +8,6 @@ import yaml
 from chalicelib.adapters.memory.store import memory_store
 from tests.fakes.shop import ROOT, Shop
 
-
 GUIDES = ("programs", "memberships")
 
 

@@ -8,9 +8,9 @@ from chalicelib.domain.errors import FieldError
 from chalicelib.domain.referrals.documents import (
     ActivityTermsDocument,
     Caps,
-    ReferralFriendGiftDocument,
-    ReferralGiftDocument,
+    FriendGiftDocument,
     PartnerDocument,
+    ReferralGiftDocument,
     ReferralsDocument,
     VariantDocument,
 )
@@ -71,7 +71,7 @@ def _check_gift(
 def _check_limits(
     at: str,
     advocate: ReferralGiftDocument | None,
-    friend: ReferralFriendGiftDocument | None,
+    friend: FriendGiftDocument | None,
     caps: Caps,
 ) -> Iterator[FieldError]:
     periods = [(cap.per, cap.amount is None) for cap in caps]

@@ -10,9 +10,9 @@ from chalicelib.domain.referrals.documents import (
     FRIENDS,
     Caps,
     ChecksDocument,
-    ReferralFriendGiftDocument,
-    ReferralGiftDocument,
+    FriendGiftDocument,
     PartnerDocument,
+    ReferralGiftDocument,
     ReferralsDocument,
     VariantDocument,
     cap_name,
@@ -116,7 +116,7 @@ def _caps(caps: Caps, counters: dict[str, Counter]) -> tuple[ReferralCap, ...]:
 def _gift(one: ReferralGiftDocument | None, number: NumberOf) -> Gift | None:
     if one is None:
         return None
-    at_once = isinstance(one, ReferralFriendGiftDocument) and one.at == "enrolled"
+    at_once = isinstance(one, FriendGiftDocument) and one.at == "enrolled"
     if one.reward is not None:
         return Gift(reward=number("rewards", one.reward), at_once=at_once)
     assert one.currency is not None  # noqa: S101 (it was checked)

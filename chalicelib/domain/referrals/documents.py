@@ -57,7 +57,7 @@ class ReferralGiftDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     reward: Identifier | None = None
 
 
-class ReferralFriendGiftDocument(ReferralGiftDocument, frozen=True, forbid_unknown_fields=True):
+class FriendGiftDocument(ReferralGiftDocument, frozen=True, forbid_unknown_fields=True):
     """What a friend gets, once he counts, or (`at: enrolled`) as soon as he has joined."""
 
     at: Literal["enrolled", "qualified"] = "qualified"
@@ -97,7 +97,7 @@ class VariantDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     segments: Identifiers | None = None
     plans: Identifiers | None = None
     advocate: ReferralGiftDocument | None = None
-    friend: ReferralFriendGiftDocument | None = None
+    friend: FriendGiftDocument | None = None
     caps: Caps = ()
 
 
@@ -143,7 +143,7 @@ class PartnerDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     name: Plain
-    friend: ReferralFriendGiftDocument | None = None
+    friend: FriendGiftDocument | None = None
     starts: Day | None = None
     ends: Day | None = None
     most: Count | None = None
@@ -158,7 +158,7 @@ class ReferralsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 
     qualifies: QualifiesDocument
     advocate: ReferralGiftDocument | None = None
-    friend: ReferralFriendGiftDocument | None = None
+    friend: FriendGiftDocument | None = None
     steps: Annotated[tuple[StepDocument, ...], msgspec.Meta(max_length=20)] = ()
     milestones: Annotated[tuple[MilestoneDocument, ...], msgspec.Meta(max_length=20)] = ()
     caps: Caps = ()
