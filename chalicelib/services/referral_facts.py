@@ -36,7 +36,7 @@ def read_facts(context: Context, here: Here, head: Head, one: Referral, terms: T
     if gone is not None or counting is None:
         return Facts(gone, causes)
     evidence = _evidence(context, here, head, one, terms)
-    before = any(cause.kept > 0 and cause.at < counting.at for cause in causes)
+    before = any(cause.kept > 0 for cause in causes[: causes.index(counting)])
     return Facts(None, causes, failed(terms, replace(evidence, bought_before=before)))
 
 

@@ -7,6 +7,7 @@ from tests.fakes.rules import document, rule
 from tests.fakes.shop import Reply, Shop, goods
 
 POINTS = {"currency": "points", "amount": 20}
+JOIN = {"ask": ["given_name", "email", "phone"]}
 WELCOME = {"currency": "points", "amount": 5}
 
 
@@ -19,7 +20,7 @@ def program(**referrals: Any) -> dict[str, Any]:
         **referrals,
     }
     reward = {"id": "mug", "kind": "product", "name": "Mug", "voucher": {}}
-    return document(rule("spend", per=100), referrals=terms, rewards=[reward], join={})
+    return document(rule("spend", per=100), referrals=terms, rewards=[reward], join=JOIN)
 
 
 def code_of(shop: Shop, member_id: str) -> str:
