@@ -44,6 +44,16 @@ class Referring(RuleBasedStateMachine):
             self.everybody.append(reply.json["id"])
             self.open.append(reply.json["id"])
 
+    @rule(advocate=picks)
+    def brings_one_who_counts(self, advocate: int) -> None:
+        code = code_of(self.shop, self.pick(advocate))
+        friend = self.shop.call("POST", "/v1/members", {"referral_code": code}).json["id"]
+        self.everybody.append(friend)
+        self.open.append(friend)
+        self.buys(-1, 2500)
+        self.shop.clock.at += 14 * DAY
+        settle(self.shop, friend)
+
     @rule(member=picks, price=st.sampled_from([1000, 2500]))
     def buys(self, member: int, price: int) -> None:
         order_id = f"o-{len(self.orders)}"
@@ -56,16 +66,18 @@ class Referring(RuleBasedStateMachine):
             what: dict[str, Any] = {} if amount is None else {"amount": amount}
             self.shop.refund(self.orders[order % len(self.orders)], f"r-{order}", **what)
 
-    @rule(survivor=picks, other=picks)
-    def merge(self, survivor: int, other: int) -> None:
+    @rule(survivor=picks, other=picks, seldom=st.integers(0, 2))
+    def merge(self, survivor: int, other: int, seldom: int) -> None:
+        if seldom:
+            return
         one, two = self.pick(survivor), self.pick(other)
         reply = self.shop.call("POST", f"/v1/members/{one}/merge", {"member_id": two})
         if reply.status == 200:
             self.open.remove(two)
 
-    @rule(member=picks)
-    def erase(self, member: int) -> None:
-        if len(self.open) > 2:
+    @rule(member=picks, seldom=st.integers(0, 3))
+    def erase(self, member: int, seldom: int) -> None:
+        if len(self.open) > 2 and not seldom:
             gone = self.pick(member)
             assert self.shop.call("DELETE", f"/v1/members/{gone}").status == 200
             self.open.remove(gone)
