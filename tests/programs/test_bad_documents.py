@@ -71,7 +71,7 @@ referrals:
   advocate: {currency: points, amount: 5}
   friend: {reward: half, at: enrolled}
   steps: [{from: 2, amount: 6}, {from: 3, amount: 7}]
-  milestones: [{at: 5, currency: credit, amount: 1}]
+  milestones: [{at: 5, currency: credit, amount: 1}, {at: 9, currency: credit, amount: 1}]
   caps: [{times: 32, per: lifetime}, {amount: 100, per: month}]
   for: [{tiers: [gold], advocate: {currency: points, amount: 9}}]
   starts: "2027-01-01"
@@ -219,7 +219,7 @@ referrals.steps = [{from: 1, amount: 6}] | >= 2
 referrals.steps = [{from: 3, amount: 6}, {from: 3, amount: 7}] | is not above the one before
 referrals.advocate = {reward: half} | the advocate gets no points
 referrals.milestones[0].currency = gold | gold is not one of the currencies
-referrals.milestones = [&a {at: 5, currency: points, amount: 1}, *a] | another milestone is there
+referrals.milestones[1].at = 5 | another milestone is there
 referrals.for = [{friend: {currency: points, amount: 1}}] | says for whom
 referrals.for[0].tiers = [iron] | iron is not one of the tiers
 referrals.for[0].segments = [ghosts] | ghosts is not one of the segments
