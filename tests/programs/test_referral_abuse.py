@@ -40,7 +40,7 @@ def given(shop: Shop, member: str) -> int:
     )
 
 
-def test_10_000_made_up_friends_cost_the_shop_nothing_beyond_the_cap(
+def test_fault_28_10_000_made_up_friends_cost_the_shop_nothing_beyond_the_cap(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.WARNING, "regulars")  # a line a call would take most of the time

@@ -52,7 +52,7 @@ def test_a_friend_counts_once_the_order_can_no_longer_come_back(shop: Shop) -> N
     [entry] = shop.call("GET", f"/v1/members/{ada}/entries").json["data"][:1]
     assert entry["kind"] == "referral"
     assert entry["ref"] == f"referral:{bob}.2#given"
-    assert [one["why"] for one in entry["effects"]] == ["a friend was brought"]
+    assert [one["why"] for one in entry["effects"]] == ["for a referral"]
 
 
 def test_the_test_clock_rewards_what_is_due_by_itself(shop: Shop) -> None:
@@ -167,6 +167,10 @@ def test_steps_and_milestones_go_with_the_number_of_friends() -> None:
         friends += rewarded(shop, ada, 1, number)
         seen.append(shop.balance(ada, "points"))
     assert seen == [20, 140, 170, 210]
+    entries = shop.call("GET", f"/v1/members/{ada}/entries").json["data"]
+    why = [one["why"] for entry in entries for one in entry["effects"]]
+    assert why.count("for a referral") == 4
+    assert why.count("for a referral: 2 friends") == 1
     for number, left in ((0, 190), (3, 150), (1, 30)):
         shop.refund(f"f-{number}", "r")
         settle(shop, friends[number])
@@ -406,3 +410,13 @@ def test_a_batch_and_an_import_of_old_orders_bring_nothing_twice(shop: Shop) -> 
     assert state(shop, bob) == ("enrolled", [])
     buys(shop, bob, "o-1")
     assert state(shop, bob) == ("refused", ["not_first_order"])
+
+
+def test_an_export_says_with_whose_code_somebody_joined(shop: Shop) -> None:
+    ada = shop.enrol()
+    bob = brings(shop, ada)
+    found = shop.call("GET", f"/v1/members/{bob}/export").json
+    assert found["referrals"] == [
+        {"member_id": bob, "code": code_of(shop, ada), "joined_at": "2026-11-23T12:00:00Z"}
+    ]
+    assert shop.call("GET", f"/v1/members/{ada}/export").json["referrals"] == []
