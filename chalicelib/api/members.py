@@ -38,7 +38,7 @@ from chalicelib.api.views import (
 )
 from chalicelib.domain.access.callers import Role
 from chalicelib.domain.errors import FieldError, Refusal
-from chalicelib.domain.members.member import Consent, Profile
+from chalicelib.domain.members.member import Consent, Member, Profile
 from chalicelib.domain.referrals.checks import Seen
 from chalicelib.kernel.clock import from_datetime
 from chalicelib.kernel.patterns import whole
@@ -205,7 +205,7 @@ def enrol(call: Call) -> Answer | Refusal:
     profile = Profile(**{**fields, "consents": consents_of(request.consents, call)})
     if not known_caller and (refusal := limited(call, "enrol")):
         return refusal
-    seen = seen_of(asked) if known_caller else Seen(network_address=call.address)
+    seen = _seen(call, asked, known_caller)
     outcome = members.enrol(
         call.context,
         call.here,
@@ -221,11 +221,12 @@ def enrol(call: Call) -> Answer | Refusal:
         return Answer(AcceptedView("accepted"), HTTPStatus.ACCEPTED)
     if isinstance(outcome, Refusal):
         return outcome
-    view = EnrolledView(
-        **msgspec.structs.asdict(member_view(outcome.member)),
-        referral=_referral(call, outcome.member.id) if code is not None else UNSET,
-    )
-    return Answer(view, replayed=outcome.replayed)
+    return Answer(_enrolled_view(call, outcome.member, code), replayed=outcome.replayed)
+
+
+def _enrolled_view(call: Call, member: Member, code: str | None) -> EnrolledView:
+    referral = _referral(call, member.id) if code is not None else UNSET
+    return EnrolledView(**msgspec.structs.asdict(member_view(member)), referral=referral)
 
 
 def _referral(call: Call, friend_id: str) -> ReferralOutcomeView:
@@ -235,8 +236,10 @@ def _referral(call: Call, friend_id: str) -> ReferralOutcomeView:
     return ReferralOutcomeView(found.state.value, list(found.reasons))
 
 
-def seen_of(asked: TracesRequest | None) -> Seen:
-    """What the shop knows of somebody."""
+def _seen(call: Call, asked: TracesRequest | None, known_caller: bool) -> Seen:
+    """What the shop says of somebody; of a page's visitor we know the network address."""
+    if not known_caller:
+        return Seen(network_address=call.address)
     return Seen() if asked is None else Seen(**msgspec.structs.asdict(asked))
 
 

@@ -1,5 +1,8 @@
 """Referrals on each engine: one for a friend, written with him; a change and its tally are one."""
 
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from chalicelib.domain.ports import Origin, Store
@@ -80,3 +83,30 @@ def test_traces_are_added_and_forgotten(store: Store) -> None:
     assert store.referrals.traces("prg_1", "mem_1")["card"] == many[-10:]
     store.referrals.forget("prg_1", "mem_1")
     assert store.referrals.traces("prg_1", "mem_1") == {}
+
+
+def test_sixteen_at_once_move_one_tally_and_none_is_lost(emulated: Store) -> None:
+    """Friends of one advocate, whose workers all count in the same row."""
+    friends = [replace(FIRST, friend_id=f"mem_{number}") for number in range(16)]
+    for one in friends:
+        key = replace(entry(1, "x").key, member_id=one.friend_id)
+        first = replace(entry(1, f"enrol:{one.friend_id}#enrolled"), key=key)
+        assert emulated.members.enrol(
+            replace(member(one.friend_id), claims=()), first, (), Origin({}, one)
+        )
+
+    def count(one: Referral) -> bool:
+        now = replace(one.to(State.REWARDED), counted=True)
+        for attempt in range(60):
+            was = emulated.referrals.tally("prg_1", "mem_9")
+            tally = (was or NOBODY).after(one, now, {1: 5}, {})
+            if emulated.referrals.move(ReferralChange(now, one, tally, was)):
+                return True
+            time.sleep(random.uniform(0, 0.01 * min(attempt + 1, 20)))
+        raise AssertionError("starved")
+
+    with ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(count, friends))
+    tally = emulated.referrals.tally("prg_1", "mem_9")
+    assert tally is not None
+    assert (tally.states, tally.earned) == ({"rewarded": 16}, {1: 80})

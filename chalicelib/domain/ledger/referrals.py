@@ -7,7 +7,7 @@ two friends who come at once only one has the last place, since one entry follow
 from collections.abc import Iterator, Sequence
 
 from chalicelib.domain.errors import Refusal
-from chalicelib.domain.ledger.account import Account, Head
+from chalicelib.domain.ledger.account import Account, Bucket, Head
 from chalicelib.domain.ledger.commands import ReverseReferral, RewardAdvocate, WelcomeFriend
 from chalicelib.domain.ledger.entries import (
     SCHEMA,
@@ -99,21 +99,13 @@ def reverse_referral(
         return NOT_GIVEN
     account = Account.open(head.snapshot)
     own = [lot.bucket for lot in given.moves if lot.amount > 0]
-    effects = [
-        taken
-        for effect in given.effects
-        if not effect.weight
-        for taken in _take_back(account, program, effect.currency, effect.amount, own)
-    ]
+    effects: list[Effect] = []
+    gifts = [effect for effect in given.effects if not effect.weight]
+    for effect in gifts:
+        effects += _take_back(account, program, effect.currency, effect.amount, own)
     if not command.referrer:  # it was the advocate's
-        terms = terms_of(program)
         day = local_date(given.occurred_at, program.zone).toordinal()
-        for one, times in _lost_milestones(account, terms, day):
-            amount = times * one.amount
-            effects += _take_back(account, program, one.currency, amount, own, one.at)
-            account.count(one.counter, day, -times)
-        amounts = [effect.amount for effect in given.effects if not effect.weight]
-        _count(account, terms, day, -1, -sum(amounts))
+        effects += _uncount(account, program, day, sum(one.amount for one in gifts), own)
     return Entry(
         schema=SCHEMA,
         kind=Kind.REFERRAL_REVERSED,
@@ -176,7 +168,7 @@ def _take_back(
     program: Program,
     currency: int,
     amount: int,
-    own: list[tuple[int, int, int, int]],
+    own: list[Bucket],
     milestone: int = 0,
 ) -> Iterator[Effect]:
     known = program.currencies_by_number[currency]
@@ -184,6 +176,20 @@ def _take_back(
     yield Effect(NO_RULE, currency, -taken.amount, milestone)
     if taken.lapsed:
         yield Effect(NO_RULE, currency, -taken.lapsed, milestone, State.LAPSED)
+
+
+def _uncount(
+    account: Account, program: Program, day: int, amount: int, own: list[Bucket]
+) -> list[Effect]:
+    """One friend less: the milestones that are lost with him, and what the caps have free again."""
+    terms = terms_of(program)
+    effects: list[Effect] = []
+    for one, times in _lost_milestones(account, terms, day):
+        lost = times * one.amount
+        effects += _take_back(account, program, one.currency, lost, own, one.at)
+        account.count(one.counter, day, -times)
+    _count(account, terms, day, -1, -amount)
+    return effects
 
 
 def _lost_milestones(account: Account, terms: Terms, day: int) -> list[tuple[Milestone, int]]:
