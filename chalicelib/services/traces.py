@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+from chalicelib.domain.ledger.entries import LogKey
+from chalicelib.domain.ledger.standing import not_open
 from chalicelib.domain.members.member import Profile
 from chalicelib.domain.referrals.checks import (
     Seen,
@@ -11,6 +13,7 @@ from chalicelib.domain.referrals.checks import (
     together,
 )
 from chalicelib.kernel.keys import mark
+from chalicelib.services.appending import strong_head
 from chalicelib.services.context import Context, Here
 
 # Kinds that are compared with each other are hashed alike.
@@ -28,12 +31,14 @@ def of_profile(context: Context, here: Here, profile: Profile) -> Traces:
 
 
 def remember(context: Context, here: Here, member_id: str, seen: Seen) -> None:
-    """Keeps what a store knows of who placed an order, in a program that has referrals."""
+    """Keeps what a store knows of who placed an order, in a program that has referrals; nothing of
+    who is restricted (GDPR, Article 18), whose order is refused too."""
     program = context.catalog.in_force(here.program, here.now)
     if program is None or not program.has_referrals:
         return
+    head = strong_head(context, LogKey(here.program_id, member_id))
     member = context.store.members.get(here.program_id, member_id)
-    if member is not None:
+    if member is not None and head is not None and not_open(head) is None:
         found = of_seen(context, here, seen, member.profile)
         context.store.referrals.remember(here.program_id, member_id, found)
 

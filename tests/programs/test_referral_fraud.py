@@ -254,6 +254,15 @@ def test_nothing_of_a_person_is_in_the_ledger_or_in_the_referral() -> None:
     assert store.referrals.traces(shop.program_id, ada) == {}
 
 
+def test_nothing_is_kept_of_the_orders_of_who_is_restricted() -> None:
+    shop = strict()
+    ada = shop.enrol()
+    path = f"/v1/members/{ada}/restriction"
+    assert shop.call("PUT", path, {"restricted": True}).status == 200
+    assert buys(shop, ada, "o-1", buyer={"device": "d"}).code == "member_restricted"
+    assert shop.runtime.context.store.referrals.traces(shop.program_id, ada) == {}
+
+
 def test_members_who_turn_out_to_be_one_bring_nothing() -> None:
     shop = opened(program())
     ada = shop.enrol()
