@@ -63,7 +63,7 @@ class FriendGiftDocument(ReferralGiftDocument, frozen=True, forbid_unknown_field
     at: Literal["enrolled", "qualified"] = "qualified"
 
 
-class StepDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ReferralStepDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """From the so-many-eth friend on the advocate gets another amount."""
 
     from_: Annotated[int, msgspec.Meta(ge=2, le=1_000_000)] = msgspec.field(name="from")
@@ -159,7 +159,7 @@ class ReferralsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     qualifies: QualifiesDocument
     advocate: ReferralGiftDocument | None = None
     friend: FriendGiftDocument | None = None
-    steps: Annotated[tuple[StepDocument, ...], msgspec.Meta(max_length=20)] = ()
+    steps: Annotated[tuple[ReferralStepDocument, ...], msgspec.Meta(max_length=20)] = ()
     milestones: Annotated[tuple[MilestoneDocument, ...], msgspec.Meta(max_length=20)] = ()
     caps: Caps = ()
     for_: Annotated[tuple[VariantDocument, ...], msgspec.Meta(max_length=20)] = msgspec.field(
