@@ -636,6 +636,9 @@ class Payments(Protocol):
     def cancel_now(self, key: str, subscription_id: str) -> None:
         """Ends it at once; nothing where it has ended."""
 
+    def discount(self, key: str, subscription_id: str, code: str) -> Refusal | None:
+        """Takes off the next charges what a promotion code says."""
+
     def pause(
         self, key: str, subscription: Subscription, resumes_at: Instant | None
     ) -> Refusal | None: ...

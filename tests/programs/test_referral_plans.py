@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from chalicelib.kernel.clock import from_rfc3339
 from local.stripe_stand_in import StripeStandIn
 from tests.fakes.payments import PlanShop, visit
 from tests.fakes.referrals import brings, buys, program, settle, state
@@ -62,3 +63,38 @@ def test_without_a_code_left_there_is_nothing_to_give(shop: PlanShop) -> None:
     buys(shop, bob, "o-1")
     assert state(shop, bob) == ("refused", ["out_of_stock"])
     assert shop.balance(bob, "points") == 25
+
+
+def test_who_pays_already_has_the_next_month_for_nothing(shop: PlanShop) -> None:
+    shop.set_clock("2027-01-04T10:00:00Z")
+    stock(shop, "FREE-MONTH-1")
+    ada = shop.enrol()
+    shop.pays(ada, "monthly", plan="plus")
+    assert shop.charged(ada) == (999, 0)
+    shop.clock.at = from_rfc3339("2027-01-04T10:00:00Z")
+    bob = brings(shop, ada)
+    buys(shop, bob, "o-1")
+    [voucher] = shop.call("GET", f"/v1/members/{ada}/vouchers").json["data"]
+    body = {"promotion_code": voucher["code"]}
+    used = shop.membership(ada, "promotion", body, key="once")
+    assert (used.status, used.json["state"]) == (200, "active")
+    assert shop.membership(ada, "promotion", body, key="once").json == used.json
+    assert shop.membership(ada, "promotion", body).code == "unknown_promotion_code"
+    shop.set_clock("2027-02-04T12:00:00Z")
+    paid = shop.entitled(ada)
+    assert (paid["state"], paid["renews_at"]) == ("active", "2027-03-04T10:00:00Z")
+    assert shop.charged(ada) == (999, 0)
+    shop.set_clock("2027-03-04T12:00:00Z")
+    assert shop.charged(ada) == (2 * 999, 0)
+
+
+def test_a_code_is_of_no_use_where_nothing_will_be_charged(shop: PlanShop) -> None:
+    shop.set_clock("2027-01-04T10:00:00Z")
+    stock(shop, "FREE-MONTH-1")
+    ada = shop.enrol()
+    body = {"promotion_code": "FREE-MONTH-1"}
+    assert shop.membership(ada, "promotion", body).code == "no_membership"
+    shop.pays(ada, "monthly", plan="plus")
+    assert shop.membership(ada, "promotion", {"promotion_code": "NO"}).status == 422
+    assert shop.membership(ada, "cancel", {"when": "period_end"}).status == 200
+    assert shop.membership(ada, "promotion", body).code == "unknown_promotion_code"
