@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.kernel.clock import DAY, from_rfc3339
+from chalicelib.adapters.memory.store import memory_store
+from chalicelib.events.time import on_due
+from chalicelib.kernel.clock import DAY, MINUTE, from_rfc3339
+from chalicelib.services.sweeps import message, sweep
 from tests.fakes.referrals import (
     advocate,
     brings,
@@ -16,8 +19,8 @@ from tests.fakes.referrals import (
     settle,
     state,
 )
-from tests.fakes.rules import opened
-from tests.fakes.shop import Shop, goods
+from tests.fakes.rules import opened, publish
+from tests.fakes.shop import Queued, Shop, goods
 
 
 @pytest.fixture
@@ -420,3 +423,23 @@ def test_an_export_says_with_whose_code_somebody_joined(shop: Shop) -> None:
         {"member_id": bob, "code": code_of(shop, ada), "joined_at": "2026-11-23T12:00:00Z"}
     ]
     assert shop.call("GET", f"/v1/members/{ada}/export").json["referrals"] == []
+
+
+def test_the_due_queue_of_a_live_program_does_it_all() -> None:
+    """Each entry of the friend's tells the queue of him; the sweep does when the time has come."""
+    shop = Shop(memory_store(), mode="live")
+    publish(shop, program())
+    shop.clock.at += MINUTE
+    ada = shop.enrol()
+    bob = joins(shop, code_of(shop, ada)).json["id"]
+    shop.order(bob, "o-1", goods(2500))
+    told = {"messageId": "1", "body": message(shop.program_id, bob)}
+    assert on_due({"Records": [told, {**told, "messageId": "2"}]}) == {"batchItemFailures": []}
+    assert state(shop, bob) == ("qualified", [])
+    shop.clock.at += 15 * DAY
+    queue = Queued()
+    assert sweep(shop.runtime.context, queue) == 1
+    rows = [{"messageId": str(at), "body": one} for at, one in enumerate(queue.messages * 2)]
+    assert on_due({"Records": rows}) == {"batchItemFailures": []}
+    assert (shop.balance(ada, "points"), shop.balance(bob, "points")) == (20, 30)
+    assert sweep(shop.runtime.context, queue) == 0
