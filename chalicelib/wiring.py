@@ -106,6 +106,7 @@ class Runtime:
             ids=ids or RandomIds(),
             pause=pause or FullJitter(),
             payments=self.payments,
+            base_url=settings.base_url,
         )
         self.doorkeeper = Doorkeeper(self.context)
         self._builders: dict[str, ApplePassBuilder] = {}

@@ -67,6 +67,8 @@ _OF_CARD = {
     "tier.progress",
     "plan",
     "plan.state",
+    "referral.code",
+    "referral.link",
 }
 _OF_CURRENCY = ("", ".label", ".shown", ".face", ".amount", ".goal", ".progress", ".expires")
 _IMAGE = re.compile(r"(?:[a-zA-Z-]+\.lproj/)?([a-zA-Z]+)(?:@([23])x)?\.png")

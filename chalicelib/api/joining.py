@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from html import escape
 from http import HTTPStatus
+from typing import Annotated
 from urllib.parse import parse_qs
 
 import msgspec
+from msgspec import Meta
 
 from chalicelib.api.endpoints import PUBLIC, Answer, Call, Resource, too_large
 from chalicelib.api.limits import limited
@@ -28,6 +30,8 @@ _TYPES = {"email": "email", "phone": "tel", "birthday": "date"}
 _COMPLETE = {"given_name": "given-name", "family_name": "family-name", "phone": "tel"}
 _NO_PAGE = Refusal("not_found", "there is no such page")
 _MOST_BYTES = 20_000
+_CODE = "referral_code"
+_LONGEST_CODE = 40
 _TRAP = "website"  # nobody sees it, so only a machine fills it in
 
 
@@ -48,7 +52,13 @@ class _Visit:
         return escape(text_in(text, self.language, self.program.language))
 
 
-@resource.endpoint("GET", "/join/{program_id}", callers=PUBLIC, answer_type=HTML)
+class JoinQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The code of the member who sent the visitor here."""
+
+    code: Annotated[str, Meta(max_length=40)] = ""
+
+
+@resource.endpoint("GET", "/join/{program_id}", callers=PUBLIC, query=JoinQuery, answer_type=HTML)
 def show_form(call: Call, program_id: str) -> Answer | Refusal:
     """Show the form to join, in the visitor's language."""
     visit = _visit(call, program_id)
@@ -61,6 +71,7 @@ def show_form(call: Call, program_id: str) -> Answer | Refusal:
     "POST",
     "/join/{program_id}",
     callers=PUBLIC,
+    query=JoinQuery,
     body=bytes,
     body_types=(FORM,),
     status=HTTPStatus.SEE_OTHER,
@@ -80,7 +91,8 @@ def send_form(call: Call, program_id: str) -> Answer | Refusal:
     profile = _profile(visit, form)
     if profile is None or form.get(_TRAP):
         return _form(call, visit, form)
-    key = joining.join(call.context, visit.here, profile, form.get("token", ""))
+    code = form.get(_CODE, "")[:_LONGEST_CODE]
+    key = joining.join(call.context, visit.here, profile, form.get("token", ""), code, call.address)
     if isinstance(key, Refusal):
         return _form(call, visit, form)
     link = f"{call.base_url}/p/{passes.link_token(call.context, key)}"
@@ -164,6 +176,9 @@ def _form(call: Call, visit: _Visit, wrong: dict[str, str] | None = None) -> Ans
         if url is not None:
             parts.append(f'<p><a href="{escape(url)}" rel="noreferrer">{texts[label]}</a></p>')
     token = joining.form_token(call.context, visit.here)
+    code = given.get(_CODE, "")[:_LONGEST_CODE] or call.query.code
+    if code:
+        parts.append(f'<input type="hidden" name="{_CODE}" value="{escape(code)}">')
     parts.append(
         f'<input type="hidden" name="token" value="{escape(token)}">'
         f'<p class="away" aria-hidden="true"><label>Website <input name="{_TRAP}" tabindex="-1" '

@@ -38,10 +38,12 @@ from chalicelib.api.views import (
 )
 from chalicelib.domain.access.callers import Role
 from chalicelib.domain.errors import FieldError, Refusal
-from chalicelib.domain.members.member import Consent, Profile
+from chalicelib.domain.members.member import Consent, Member, Profile
+from chalicelib.domain.referrals.checks import Seen
 from chalicelib.kernel.clock import from_datetime
 from chalicelib.kernel.patterns import whole
 from chalicelib.services import accounts, members, transfers
+from chalicelib.services.attribution import arrival
 
 resource = Resource(__name__, "members")
 
@@ -76,6 +78,16 @@ class ConsentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 Consents = Annotated[list[ConsentRequest], Meta(max_length=50)]
 
 
+class TracesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the shop knows of somebody beside that. Kept as keyed hashes, for the checks of
+    referrals alone."""
+
+    card_fingerprint: ShortText | None = None
+    device: ShortText | None = None
+    network_address: ShortText | None = None
+    postal_address: Annotated[str, Meta(min_length=1, max_length=500)] | None = None
+
+
 class EnrolRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A new member. Whoever has an external id, e-mail or phone can be found by it."""
 
@@ -91,6 +103,25 @@ class EnrolRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     consents: Consents = []
     terms_version: ShortText | None = None
     privacy_version: ShortText | None = None
+    referral_code: ShortText | None = None
+    traces: TracesRequest | None = None
+
+
+class ReferralOutcomeView(msgspec.Struct, frozen=True):
+    """What became of the code with which somebody joined.
+
+    `state` is null where the code is nobody's or is good no longer; `reasons` are the checks that
+    hold or refuse the referral.
+    """
+
+    state: str | None
+    reasons: list[str]
+
+
+class EnrolledView(MemberView, frozen=True):
+    """A new member. `referral` is there where he came with a code."""
+
+    referral: ReferralOutcomeView | UnsetType = UNSET
 
 
 class ChangeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -149,7 +180,7 @@ class MeView(msgspec.Struct, frozen=True):
     "/v1/members",
     callers=ANY_KEY,
     body=EnrolRequest,
-    answer=MemberView,
+    answer=EnrolledView,
     other_answers={HTTPStatus.ACCEPTED: AcceptedView},
     status=HTTPStatus.CREATED,
     keyed=True,
@@ -162,16 +193,27 @@ def enrol(call: Call) -> Answer | Refusal:
     """
     request: EnrolRequest = call.body
     fields = {name: getattr(request, name) for name in request.__struct_fields__}
+    code, asked = fields.pop("referral_code"), fields.pop("traces")
     errors = _check(fields)
     known_caller = call.caller is not None and call.caller.role is Role.SECRET_KEY
     if request.attributes and not known_caller:
         errors.append(FieldError("attributes", "are the shop's word: prices may depend on them"))
+    if asked is not None and not known_caller:
+        errors.append(FieldError("traces", "are the shop's word"))
     if errors:
         return Refusal("invalid_request", "the member cannot be enrolled", tuple(errors))
     profile = Profile(**{**fields, "consents": consents_of(request.consents, call)})
     if not known_caller and (refusal := limited(call, "enrol")):
         return refusal
-    outcome = members.enrol(call.context, call.here, profile, call.idempotency_key, source_of(call))
+    seen = _seen(call, asked, known_caller)
+    outcome = members.enrol(
+        call.context,
+        call.here,
+        profile,
+        call.idempotency_key,
+        source_of(call),
+        arrival(call.context, call.here, profile, code, seen),
+    )
     if not known_caller:
         hidden = isinstance(outcome, Refusal) and outcome.code not in _TOLD_TO_ANYONE
         if isinstance(outcome, Refusal) and not hidden:
@@ -179,7 +221,26 @@ def enrol(call: Call) -> Answer | Refusal:
         return Answer(AcceptedView("accepted"), HTTPStatus.ACCEPTED)
     if isinstance(outcome, Refusal):
         return outcome
-    return Answer(member_view(outcome.member), replayed=outcome.replayed)
+    return Answer(_enrolled_view(call, outcome.member, code), replayed=outcome.replayed)
+
+
+def _enrolled_view(call: Call, member: Member, code: str | None) -> EnrolledView:
+    referral = _referral(call, member.id) if code is not None else UNSET
+    return EnrolledView(**msgspec.structs.asdict(member_view(member)), referral=referral)
+
+
+def _referral(call: Call, friend_id: str) -> ReferralOutcomeView:
+    found = call.context.store.referrals.of_friend(call.here.program_id, friend_id)
+    if found is None:
+        return ReferralOutcomeView(None, [])
+    return ReferralOutcomeView(found.state.value, list(found.reasons))
+
+
+def _seen(call: Call, asked: TracesRequest | None, known_caller: bool) -> Seen:
+    """What the shop says of somebody; of a page's visitor we know the network address."""
+    if not known_caller:
+        return Seen(network_address=call.address)
+    return Seen() if asked is None else Seen(**msgspec.structs.asdict(asked))
 
 
 @resource.endpoint("GET", "/v1/members", callers=SHOP, query=FindQuery, answer=FoundMembers)

@@ -120,6 +120,12 @@ class CancelledView(msgspec.Struct, frozen=True):
     refund: RefundView | None
 
 
+class PromotionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A promotion code of Stripe."""
+
+    promotion_code: Name
+
+
 class PauseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """When charges go on by themselves; without it, when the member resumes."""
 
@@ -349,6 +355,29 @@ def read_refund(call: Call, member_id: str) -> RefundView | Refusal:
     if isinstance(found, Refusal):
         return found
     return RefundView(found.amount, found.money, found.why)
+
+
+@resource.endpoint(
+    "POST",
+    f"{_MEMBERSHIP}/promotion",
+    callers=SHOP_AND_MEMBER,
+    body=PromotionRequest,
+    answer=EntitlementsView,
+    keyed=True,
+    key_required=True,
+)
+def use_promotion(call: Call, member_id: str) -> EntitlementsView | Refusal:
+    """Use a promotion code for a membership that runs: it takes off the next charges.
+
+    It takes the place of any other discount. A code that is good once for all of a period is a
+    period for nothing.
+    """
+    desk = _desk(call)
+    if isinstance(desk, Refusal):
+        return desk
+    key = call.idempotency_key or ""
+    done = memberships.use_promotion(desk, member_id, call.body.promotion_code, key)
+    return done if isinstance(done, Refusal) else _entitlements_view(call, done)
 
 
 @resource.endpoint(

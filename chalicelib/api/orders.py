@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from chalicelib.api.endpoints import SHOP, SHOP_AND_MEMBER, Answer, Call, Resource
+from chalicelib.api.members import TracesRequest
 from chalicelib.api.shapes import (
     Amount,
     Currency,
@@ -42,10 +43,11 @@ from chalicelib.domain.ports import Parked
 from chalicelib.domain.pricing.access import Entrance
 from chalicelib.domain.pricing.pricing import Given
 from chalicelib.domain.program.program import Program
+from chalicelib.domain.referrals.checks import Seen
 from chalicelib.kernel.clock import EARLIEST, from_datetime, to_rfc3339
 from chalicelib.kernel.money import format_amount, is_currency
 from chalicelib.kernel.patterns import whole
-from chalicelib.services import members, orders, quotes, refunds
+from chalicelib.services import members, orders, quotes, refunds, traces
 from chalicelib.services.quotes import Offered, Quote
 from chalicelib.services.refunds import OrderChange
 
@@ -99,6 +101,14 @@ class Basket(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     paid_with: Annotated[tuple[PaymentRequest, ...], Meta(max_length=20)] = ()
 
 
+class BuyerRequest(TracesRequest, frozen=True, forbid_unknown_fields=True):
+    """Who placed the order, as the store knows him. Kept as keyed hashes, for the checks of
+    referrals alone."""
+
+    email: Annotated[str, Meta(max_length=254)] | None = None
+    phone: Annotated[str, Meta(max_length=40)] | None = None
+
+
 class SentOrder(Basket, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """An order of a member, who is named by `member_id` or found by `member`.
 
@@ -114,6 +124,7 @@ class SentOrder(Basket, frozen=True, forbid_unknown_fields=True, kw_only=True):
     status: Literal["pending", "paid"] = "paid"
     redemptions: Annotated[tuple[Identifier, ...], Meta(max_length=20)] = ()
     updated_at: Moment | None = None
+    buyer: BuyerRequest | None = None
 
 
 class OrderRequest(SentOrder, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -389,6 +400,9 @@ def take_order(
         redemptions=request.redemptions,
         updated_at=from_datetime(request.updated_at) if request.updated_at else None,
     )
+    if request.buyer is not None:
+        seen = Seen(**msgspec.structs.asdict(request.buyer))
+        traces.remember(call.context, call.here, member_id, seen)
     changed = orders.record_order(
         call.context,
         call.here,

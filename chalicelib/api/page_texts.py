@@ -21,6 +21,7 @@ _TEXTS: dict[str, dict[str, str]] = {
         "privacy": "Privacy notice",
         "again": "Please check the form and send it once more.",
         "scan_to_join": "Scan and get your card",
+        "share": "Invite friends with your code {code}",
     },
     "de": {
         "gone": "Dieser Link öffnet nichts mehr. Im Geschäft gibt es einen neuen.",
@@ -42,6 +43,7 @@ _TEXTS: dict[str, dict[str, str]] = {
         "privacy": "Datenschutzhinweis",
         "again": "Bitte das Formular prüfen und noch einmal senden.",
         "scan_to_join": "Scannen und Karte holen",
+        "share": "Freunde einladen mit dem Code {code}",
     },
     "es": {
         "gone": "Este enlace ya no abre nada. Pide otro en la tienda.",
@@ -63,6 +65,7 @@ _TEXTS: dict[str, dict[str, str]] = {
         "privacy": "Aviso de privacidad",
         "again": "Revisa el formulario y envíalo otra vez.",
         "scan_to_join": "Escanea y consigue tu tarjeta",
+        "share": "Invita a amigos con tu código {code}",
     },
     "fr": {
         "gone": "Ce lien n’ouvre plus rien. Demandez-en un autre au magasin.",
@@ -84,6 +87,7 @@ _TEXTS: dict[str, dict[str, str]] = {
         "privacy": "Confidentialité",
         "again": "Vérifiez le formulaire et envoyez-le de nouveau.",
         "scan_to_join": "Scannez pour obtenir votre carte",
+        "share": "Invitez des amis avec votre code {code}",
     },
     "it": {
         "gone": "Questo link non apre più nulla. Chiedine un altro al negozio.",
@@ -105,6 +109,7 @@ _TEXTS: dict[str, dict[str, str]] = {
         "privacy": "Informativa sulla privacy",
         "again": "Controlla il modulo e invialo di nuovo.",
         "scan_to_join": "Scansiona e ottieni la carta",
+        "share": "Invita gli amici con il codice {code}",
     },
 }
 

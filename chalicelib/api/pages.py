@@ -72,11 +72,12 @@ def card_page(
     token: str,
     wallets: Mapping[str, str | None],
     device: str,
+    share: str | None = None,
 ) -> str:
     """The card, and the way into the wallet of the phone in hand; elsewhere a code to scan.
 
     `picture` and `code` are SVG, `wallets` those there are, with the addresses of their official
-    buttons, `device` is what the browser calls itself.
+    buttons, `device` is what the browser calls itself, `share` the link for friends.
     """
     texts = texts_in(card.language)
     parts = [f'<h1 class="away">{escape(card.program_name)}</h1>', picture]
@@ -87,6 +88,9 @@ def card_page(
     links = [_button(f"{escape(token)}/{one}", texts[one], wallets[one]) for one in offered]
     if len(_of_device(device)) > 1 and wallets:
         links.append(f'<div class="code">{code}<p>{texts["scan"]}</p></div>')
+    if share is not None and card.referral_code is not None:
+        text = texts["share"].format(code=card.referral_code)
+        links.append(f'<p><a href="{escape(share)}">{escape(text)}</a></p>')
     return page(card.language, card.program_name, "\n".join([*parts, *links]))
 
 

@@ -19,6 +19,7 @@ from chalicelib.domain.texts import Text
 from chalicelib.kernel.clock import Instant, to_http_date, to_rfc3339
 from chalicelib.services import google_passes, members, pass_messages, passes
 from chalicelib.services.passes import PassKey
+from chalicelib.services.referral_codes import link_of
 
 resource = Resource(__name__, "passes")
 
@@ -156,6 +157,7 @@ def show_page(call: Call, token: str) -> Answer | Refusal:
             for one in call.runtime.wallet_names(card.program_id)
         },
         call.header("user-agent"),
+        link_of(call.base_url, card.program_id, card.referral_code) if card.referral_code else None,
     )
     return Answer(page, headers=PRIVATE)
 

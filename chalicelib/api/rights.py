@@ -69,6 +69,14 @@ class CustomerView(msgspec.Struct, frozen=True):
     stripe_customer: str
 
 
+class BroughtView(msgspec.Struct, frozen=True):
+    """With whose code the member joined, and when."""
+
+    member_id: str
+    code: str
+    joined_at: MomentText
+
+
 class ExportView(msgspec.Struct, frozen=True):
     """Everything that is held of a person; members who were merged into him included.
 
@@ -85,6 +93,7 @@ class ExportView(msgspec.Struct, frozen=True):
     messages: list[MessageView]
     vouchers: list[VoucherView]
     customers: list[CustomerView]
+    referrals: list[BroughtView]
     operations: list[AuditView]
     orders: list[ExportedOrderView]
     entries: list[EntryView]
@@ -138,6 +147,9 @@ def export(call: Call, member_id: str) -> ExportView | Refusal:
         messages=[message_view(one) for one in held.messages],
         vouchers=[voucher_view(one, call.here.now) for one in held.vouchers],
         customers=[CustomerView(one.member_id, one.customer_id) for one in held.billings],
+        referrals=[
+            BroughtView(one.friend_id, one.code, to_rfc3339(one.at)) for one in held.referrals
+        ],
         operations=[audit_view(row) for row in held.operations if _is_shop(call)],
         orders=[_order_view(record) for record in pages.orders],
         entries=[

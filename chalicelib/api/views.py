@@ -407,7 +407,10 @@ _BY_KIND = {
     Kind.ERASED: "forfeited",
     Kind.CONVERTED: "converted by the calendar",
     Kind.MEMBERSHIP: "welcome to the plan",
+    Kind.REFERRAL: "for a referral",
+    Kind.REFERRAL_REVERSED: "the friend's order came back",
 }
+_OF_REFERRALS = (Kind.REFERRAL, Kind.REFERRAL_REVERSED)
 _BY_STATE = {
     State.CONFIRMED: "need not wait any longer",
     State.LAPSED: "to be taken back, but had expired before",
@@ -432,6 +435,8 @@ def _why(program: Program, entry: Entry, effect: Effect, rule: EarnRule | None) 
         if reward:
             what = [f"{entry.quantity} x {text_in(reward.name, None, program.language)}"]
         how = _BY_KIND.get(Kind(entry.kind))
+        if entry.kind in _OF_REFERRALS and effect.weight:
+            what = [f"{effect.weight} friends"]
         return ": ".join([*([how] if how else []), *what])
     if effect.state in _BY_STATE:
         return _BY_STATE[State(effect.state)]

@@ -30,6 +30,8 @@ from chalicelib.domain.memberships.payments import (
 from chalicelib.domain.memberships.refunding import Charge
 from chalicelib.domain.orders import Order
 from chalicelib.domain.program.program import ProgramHead, PublishedVersion
+from chalicelib.domain.referrals.checks import Traces
+from chalicelib.domain.referrals.referral import Referral, ReferralChange, State, Tally
 from chalicelib.domain.rewards.voucher import Use, Voucher, VoucherChange
 from chalicelib.kernel.clock import Instant
 
@@ -429,11 +431,28 @@ class Orders(Protocol):
         """Takes what may tell of a person out of one content of an order."""
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a new member comes from, in a program that has referrals."""
+
+    traces: Traces
+    referral: Referral | None = None
+    network: str = ""  # the trace of the network address, where friends from it are counted
+    forgotten_at: Instant = 0  # when nobody asks for that any more
+
+
 class Members(Protocol):
     """Profiles and the claims that keep them apart. All reads are strong."""
 
-    def enrol(self, member: Member, first: StoredEntry, said: Sequence[Consent] = ()) -> bool:
-        """Stores the member, every claim, what he said and the first entry of the log, all or none.
+    def enrol(
+        self,
+        member: Member,
+        first: StoredEntry,
+        said: Sequence[Consent] = (),
+        origin: Origin | None = None,
+    ) -> bool:
+        """Stores the member, every claim, what he said, where he comes from and the first entry of
+        the log, all or none.
 
         False where a claim, the member or the log is there already; then nothing was stored. A
         retry of a transaction that did commit answers True.
@@ -625,6 +644,9 @@ class Payments(Protocol):
     def cancel_now(self, key: str, subscription_id: str) -> None:
         """Ends it at once; nothing where it has ended."""
 
+    def discount(self, key: str, subscription_id: str, code: str) -> Refusal | None:
+        """Takes off the next charges what a promotion code says."""
+
     def pause(
         self, key: str, subscription: Subscription, resumes_at: Instant | None
     ) -> Refusal | None: ...
@@ -655,6 +677,52 @@ class Payments(Protocol):
 
     def event(self, body: bytes, signature: str, now: Instant) -> PaymentEvent:
         """What a message is about. Raises `BadSignature`."""
+
+
+class Referrals(Protocol):
+    """Who brought whom: at most one referral for each friend, for ever. Reads of one are strong."""
+
+    def of_friend(self, program_id: str, friend_id: str) -> Referral | None: ...
+
+    def move(self, change: ReferralChange) -> bool:
+        """Writes a changed referral and the tally it is counted in, both or none.
+
+        False where either is not as it was. A retry of what did commit is True.
+        """
+
+    def in_state(
+        self, program_id: str, state: State, after: str | None, limit: int
+    ) -> tuple[list[Referral], str | None]:
+        """Oldest first, and where to go on after; a moment old perhaps."""
+
+    def tally(self, program_id: str, referrer: str) -> Tally | None: ...
+
+    def tallies(self, program_id: str, after: str | None, limit: int) -> list[Tally]:
+        """By referrer, from the one above `after` on; a moment old perhaps."""
+
+    def owner(self, program_id: str, code: str) -> str | None:
+        """The member whose code it is."""
+
+    def take_code(self, program_id: str, code: str, member_id: str) -> bool:
+        """Gives a member a code that nobody has; whether it is his now."""
+
+    def traces(self, program_id: str, member_id: str) -> Traces: ...
+
+    def remember(self, program_id: str, member_id: str, traces: Traces) -> None:
+        """Adds traces of a member. Raises `Contended`."""
+
+    def friends_from(
+        self, program_id: str, network: str, since: Instant, until: Instant, limit: int
+    ) -> int:
+        """How many friends joined from a network address then, counted up to `limit`."""
+
+    def count_click(self, program_id: str, code: str) -> None:
+        """Somebody followed a link. A retry may count twice."""
+
+    def clicks(self, program_id: str, code: str) -> int: ...
+
+    def forget(self, program_id: str, member_id: str) -> None:
+        """Removes the traces of a member."""
 
 
 class Counters(Protocol):
@@ -692,4 +760,5 @@ class Store:
     dues: Dues
     audit: Audit
     billings: Billings
+    referrals: Referrals
     counters: Counters

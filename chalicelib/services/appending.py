@@ -12,9 +12,16 @@ from typing import Any
 
 from chalicelib.domain.errors import Contended, Refusal
 from chalicelib.domain.ledger.account import Head
-from chalicelib.domain.ledger.commands import Command, Facts
+from chalicelib.domain.ledger.commands import (
+    Command,
+    Facts,
+    OfReferral,
+    ReverseReferral,
+    WelcomeFriend,
+)
 from chalicelib.domain.ledger.decide import decide, follow
 from chalicelib.domain.ledger.entries import Entry, LogKey, StoredEntry, decode
+from chalicelib.domain.ledger.referrals import CAPPED, most_friends, terms_of
 from chalicelib.domain.ledger.time import settle
 from chalicelib.domain.ports import Take, Wrote
 from chalicelib.domain.program.program import Program
@@ -166,7 +173,8 @@ def _put(
     """Puts an entry, and what it takes of what all members share, or puts back there: a reward's
     stock, the budgets of campaigns, vouchers."""
     ledger = context.store.ledger
-    if not (entry.budgets or entry.stock_taken or entry.reward):
+    of_referral = isinstance(command, OfReferral)
+    if not (entry.budgets or entry.stock_taken or entry.reward or of_referral):
         return ledger.append(stored)
     program = context.catalog.version(stored.key.program_id, entry.program_version)
     vouchers = changes_with(context, stored, entry, command, program)
@@ -178,6 +186,7 @@ def _put(
         limit = reward.stock if reward and entry.stock_taken > 0 else None
         name = f"stock#{entry.reward}"
         takes.append(Take(stored.key.program_id, name, entry.stock_taken, limit))
+    takes += _of_referral(stored, program, command)
     if not takes and not vouchers:
         return ledger.append(stored)
     wrote = ledger.append_all([stored], takes, vouchers)
@@ -185,13 +194,23 @@ def _put(
     if wrote is Wrote.CHANGED or (wrote is Wrote.EXCEEDED and budgets):
         return UsedUp(budgets)
     if wrote is Wrote.EXCEEDED:
-        return OUT_OF_STOCK
+        return CAPPED if of_referral and not entry.stock_taken else OUT_OF_STOCK
     return None if wrote is Wrote.STORED else ledger.entry(stored.key, stored.version)
 
 
 def budget_name(number: int) -> str:
     """What the counter of a campaign's budget is called."""
     return f"budget#{number}"
+
+
+def _of_referral(stored: StoredEntry, program: Program, command: Command | None) -> list[Take]:
+    """The friend's place among those whom one advocate, or partner, may bring."""
+    amount, limit = -1, None
+    if isinstance(command, WelcomeFriend):
+        amount, limit = 1, most_friends(terms_of(program), command.partner, command.variant)
+    elif not isinstance(command, ReverseReferral) or not command.referrer:
+        return []
+    return [Take(stored.key.program_id, f"referral#{command.referrer}", amount, limit)]
 
 
 def _of_budget(stored: StoredEntry, program: Program, number: int, amount: int) -> Take:

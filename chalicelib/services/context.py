@@ -34,6 +34,7 @@ class Context:
     ids: Ids
     pause: Pause
     payments: Callable[[str, Mode], Payments | None]  # who takes a program's money, if anybody
+    base_url: str = ""  # where people reach us; empty: as each caller did
 
 
 @dataclass(frozen=True)

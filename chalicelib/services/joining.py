@@ -10,8 +10,10 @@ from dataclasses import replace
 
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.members.member import Profile
+from chalicelib.domain.referrals.checks import Seen
 from chalicelib.kernel.clock import HOUR, SECOND
 from chalicelib.kernel.keys import mark
+from chalicelib.services.attribution import arrival
 from chalicelib.services.context import Context, Here
 from chalicelib.services.members import enrol
 from chalicelib.services.passes import PassKey
@@ -28,14 +30,18 @@ def form_token(context: Context, here: Here) -> str:
     return f"{given}.{_signature(context, here, given)}"
 
 
-def join(context: Context, here: Here, profile: Profile, token: str) -> PassKey | Refusal:
-    """Enrols the visitor; the same form sent again is the same member."""
+def join(
+    context: Context, here: Here, profile: Profile, token: str, code: str, address: str
+) -> PassKey | Refusal:
+    """Enrols the visitor; the same form sent again is the same member. `code` is a friend's, or
+    empty; `address` is the visitor's on the network."""
     if not _is_good(context, here, token):
         return NOT_A_PERSON
-    enrolled = enrol(context, here, profile, f"join {token}", SOURCE)
+    origin_of = arrival(context, here, profile, code, Seen(network_address=address))
+    enrolled = enrol(context, here, profile, f"join {token}", SOURCE, origin_of)
     if isinstance(enrolled, Refusal) and enrolled.code == "member_exists":
         nameless = replace(profile, email=None, phone=None)
-        enrolled = enrol(context, here, nameless, f"join again {token}", SOURCE)
+        enrolled = enrol(context, here, nameless, f"join again {token}", SOURCE, origin_of)
     if isinstance(enrolled, Refusal):
         return enrolled
     return PassKey(here.program_id, enrolled.member.id)

@@ -1,6 +1,6 @@
 """Enrol a member, read, change and find one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from chalicelib.domain.members.member import (
     what_was_said,
     with_consents,
 )
+from chalicelib.domain.ports import Origin
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.canonical import fingerprint
 from chalicelib.kernel.keys import derived_id, mark
@@ -27,6 +28,9 @@ from chalicelib.services.context import Context, Here
 
 TRIES = 5
 NOT_FOUND = Refusal("member_not_found", "there is no such member")
+
+
+OriginOf = Callable[[Program, Member], Origin | None]
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,10 @@ def enrol(
     profile: Profile,
     idempotency_key: str | None,
     source: str = "shop",
+    origin_of: OriginOf = lambda *_: None,
 ) -> Enrolled | Refusal:
-    """Makes a member, the claims on his identities and an empty account, all or none.
+    """Makes a member, the claims on his identities and an empty account, all or none; and writes
+    where he comes from.
 
     The same identities and the same profile again are the same enrolment. An Idempotency-Key
     names the member: his id is derived from it, so that a repeated call meets the member it made.
@@ -72,8 +78,9 @@ def enrol(
     entry = decide(head, [], None, command, program, here.now)
     assert isinstance(entry, Entry)  # noqa: S101 (nothing refuses an enrolment)
     said = what_was_said(None, profile, here.now, source)
+    origin = origin_of(program, member)
     for _ in range(TRIES):
-        if context.store.members.enrol(member, follow(head, command.ref, entry), said):
+        if context.store.members.enrol(member, follow(head, command.ref, entry), said, origin):
             return Enrolled(member, replayed=False)
         known = _known(context, member)
         if known is not None:

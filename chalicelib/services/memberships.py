@@ -187,6 +187,23 @@ def cancel_at_period_end(desk: Desk, member_id: str, idempotency_key: str) -> En
     return _ask(desk, member_id, idempotency_key, "cancel", ask)
 
 
+def use_promotion(
+    desk: Desk, member_id: str, code: str, idempotency_key: str
+) -> Entitled | Refusal:
+    """Takes off the next charges of a membership that renews what a promotion code says."""
+    program = desk.context.catalog.in_force(desk.here.program, desk.here.now)
+    plans = program.plans if program is not None else {}
+
+    def ask(key: str, found: Subscription) -> Refusal | None:
+        plan = plans.get(found.plan)
+        if plan is None or not plan.promotion_codes or found.cancels_at:
+            error = FieldError("promotion_code", "is of no use to this membership")
+            return Refusal("unknown_promotion_code", error.reason, (error,))
+        return desk.payments.discount(key, found.id, code)
+
+    return _ask(desk, member_id, idempotency_key, "promotion", ask)
+
+
 def pause(
     desk: Desk, member_id: str, resumes_at: Instant | None, idempotency_key: str
 ) -> Entitled | Refusal:

@@ -22,6 +22,7 @@ from chalicelib.services.accounts import account
 from chalicelib.services.appending import strong_head
 from chalicelib.services.context import Context, enter
 from chalicelib.services.members import NO_PROGRAM, NOT_FOUND
+from chalicelib.services.referral_codes import code_of, link_of
 
 TRIES = 10
 MOST_DEVICES = 100  # of one pass: whoever has it could register devices without end
@@ -186,7 +187,15 @@ def read_card(context: Context, key: PassKey) -> Card | Refusal:
     if head.key.member_id != key.member_id:
         return _void_card(program, key, here.now)  # the other's card goes on
     card = card_of(program, member, head.snapshot, here.now)
-    return replace(card, message=_said(context, key, card.language, program.language))
+    card = replace(card, message=_said(context, key, card.language, program.language))
+    return card if program.referrals is None else _with_code(context, key, card)
+
+
+def _with_code(context: Context, key: PassKey, card: Card) -> Card:
+    """With what friends join by. The link is there where we know how people reach us."""
+    code = code_of(context, key.program_id, key.member_id)
+    link = link_of(context.base_url, key.program_id, code) if context.base_url else None
+    return replace(card, referral_code=code, referral_link=link)
 
 
 def _said(context: Context, key: PassKey, language: str, otherwise: str) -> Said | None:

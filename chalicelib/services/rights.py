@@ -25,6 +25,7 @@ from chalicelib.domain.members.member import Consent, Member
 from chalicelib.domain.memberships.payments import Billing
 from chalicelib.domain.ports import OrderRecord, Registration
 from chalicelib.domain.program.program import Program
+from chalicelib.domain.referrals.referral import Referral
 from chalicelib.domain.rewards.voucher import Voucher
 from chalicelib.services.accounts import Row, entries
 from chalicelib.services.appending import NOT_FOUND, TRIES, append, strong_head
@@ -48,6 +49,7 @@ class Held:
     operations: list[AuditRow]
     vouchers: list[Voucher]
     billings: list[Billing]
+    referrals: list[Referral]
 
     @property
     def member_ids(self) -> tuple[str, ...]:
@@ -74,6 +76,7 @@ def export(context: Context, here: Here, member_id: str) -> Held | Refusal:
     phones = store.passes.registrations_of_member
     issued = (store.passes.issued(program_id, one) for one in ids)
     customers = (store.billings.of(program_id, one) for one in ids)
+    brought = (store.referrals.of_friend(program_id, one) for one in ids)
     return Held(
         head=head,
         profiles=[one for one in found if one is not None],
@@ -84,6 +87,7 @@ def export(context: Context, here: Here, member_id: str) -> Held | Refusal:
         operations=[row for one in ids for row in store.audit.of_member(program_id, one)],
         vouchers=[voucher for one in ids for voucher in _vouchers(context, program_id, one)],
         billings=[one for one in customers if one is not None],
+        referrals=[one for one in brought if one is not None],
     )
 
 
@@ -236,6 +240,7 @@ def _forget(context: Context, key: LogKey) -> None:
             break
     store.notes.forget(key)
     store.audit.forget(key.program_id, key.member_id)
+    store.referrals.forget(key.program_id, key.member_id)
     store.passes.forget_messages(key.program_id, key.member_id)
     now = context.clock.now()
     issued = store.passes.issued(key.program_id, key.member_id)

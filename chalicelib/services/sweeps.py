@@ -19,6 +19,7 @@ from chalicelib.kernel.clock import DAY, HOUR, Instant
 from chalicelib.services.appending import TRIES, settle_down
 from chalicelib.services.birthdays import celebrate, next_birthday
 from chalicelib.services.context import Context, Here, enter
+from chalicelib.services.referrals import advance, next_referral_look
 from chalicelib.services.rights import forget
 
 SHARDS = 4  # of a day, so that a busy midnight is spread
@@ -40,7 +41,7 @@ def settle_member(context: Context, program_id: str, member_id: str) -> None:
         if here is None or head is None:
             return
         settled = settle_down(context, here, head)
-        if settled is not None and celebrate(context, here, settled):
+        if settled is not None and _goes_on(context, here, settled):
             continue
         if settled is not None:
             if not _move_row(context, here, settled, _next_look(context, here, settled)):
@@ -50,6 +51,12 @@ def settle_member(context: Context, program_id: str, member_id: str) -> None:
                 return
         context.pause.before(attempt)
     raise Contended(f"{TRIES} writers were faster")
+
+
+def _goes_on(context: Context, here: Here, head: Head) -> bool:
+    """What is no fact of time and still comes about when somebody looks; whether it was written
+    down in this log."""
+    return celebrate(context, here, head) or advance(context, here, head)
 
 
 def sweep(context: Context, queue: Queue) -> int:
@@ -97,8 +104,8 @@ def _next_look(context: Context, here: Here, head: Head) -> Instant | None:
         return None
     due = next_due(head, context.catalog.versions(here.program))
     dues = [due.at] if due is not None and due.at < FAR else []
-    birthday = next_birthday(context, here, head)
-    return min([*dues, *([birthday] if birthday is not None else [])], default=None)
+    others = (next_birthday(context, here, head), next_referral_look(context, here, head))
+    return min([*dues, *(one for one in others if one is not None)], default=None)
 
 
 def _move_row(context: Context, here: Here, head: Head, at: Instant | None) -> bool:

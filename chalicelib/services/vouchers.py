@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from chalicelib.domain.errors import Contended, Refusal
-from chalicelib.domain.ledger.commands import CancelRedemption, Command
-from chalicelib.domain.ledger.entries import Entry, Kind, StoredEntry
+from chalicelib.domain.ledger.commands import CancelRedemption, Command, OfReferral
+from chalicelib.domain.ledger.entries import Entry, Kind, LogKey, StoredEntry, decode
 from chalicelib.domain.program.program import Program
 from chalicelib.domain.rewards.voucher import Use, Voucher, VoucherChange
 from chalicelib.kernel.clock import local_date, start_of_day
@@ -37,8 +37,10 @@ def changes_with(
     reward = program.rewards_by_number.get(entry.reward)
     if reward is None or reward.voucher is None:
         return []
-    if entry.kind == Kind.REDEMPTION:
+    if entry.kind in (Kind.REDEMPTION, Kind.REFERRAL):
         return _issue(context, stored, entry, program)
+    if entry.kind == Kind.REFERRAL_REVERSED and isinstance(command, OfReferral):
+        return _withdraw(context, stored, command)
     if entry.kind == Kind.REDEMPTION_CANCELLED and isinstance(command, CancelRedemption):
         was = context.store.vouchers.of_event(stored.key.program_id, command.event_id)
         cancelled = was and was.cancel()
@@ -152,6 +154,22 @@ def _issue(
         reward.worth_of(price),
     )
     return [VoucherChange(voucher, None, terms.pooled)]
+
+
+def _withdraw(
+    context: Context, stored: StoredEntry, command: OfReferral
+) -> list[VoucherChange] | Refusal:
+    """Cancels what a referral handed out; one that was used stays."""
+    program_id = stored.key.program_id
+    merged = decode(stored.body).snapshot.merged
+    logs = [LogKey(program_id, one) for one in (*merged, stored.key.member_id)]
+    found = [one for log in logs for one in context.store.ledger.story(log, command.story)]
+    for given in (one for one in found if one.ref.endswith("#given")):
+        was = context.store.vouchers.of_event(program_id, given.event_id)
+        cancelled = was.cancel() if was else None
+        if isinstance(cancelled, Voucher) and cancelled != was:
+            return [VoucherChange(cancelled, was)]
+    return []
 
 
 def _code(context: Context, stored: StoredEntry) -> str:

@@ -32,6 +32,10 @@ EFFECTS = frozenset(
         "hit",
         "order",
         "close",
+        "move",
+        "take_code",
+        "remember",
+        "count_click",
     }
 )
 

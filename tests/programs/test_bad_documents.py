@@ -78,6 +78,20 @@ exchanges:
   - {id: swap, source: points, take: 10, target: credit, give: 1}
 conversions:
   - {exchange: swap, days: ["02-10"]}
+referrals:
+  qualifies: {activity: {type: run, if: {when: indoor}}}
+  advocate: {currency: points, amount: 5}
+  friend: {reward: half, at: enrolled}
+  steps: [{from: 2, amount: 6}, {from: 3, amount: 7}]
+  milestones: [{at: 5, currency: credit, amount: 1}, {at: 9, currency: credit, amount: 1}]
+  caps: [{times: 32, per: lifetime}, {amount: 100, per: month}]
+  for: [{tiers: [gold], advocate: {currency: points, amount: 9}}]
+  starts: "2027-01-01"
+  ends: "2027-12-31"
+  checks: {same_name: soft, velocity: {check: hard, most: 9, days: 7}}
+  share: {text: {en: "Come: {link}"}}
+  partners:
+    ANNA10: {name: Anna, friend: {currency: points, amount: 3}, ends: "2027-06-30", most: 9}
 ends: {last_day_to_earn: "2028-01-01", last_day_to_redeem: "2028-06-30"}
 """)
 
@@ -220,6 +234,45 @@ rewards[2].cost = null | is missing
 rewards[2].at_most_percent = 101 | <= 100
 exchanges[0].target = points | is the source itself
 exchanges[0].take = 0 | >= 1
+referrals.qualifies = {} | names exactly one of order and activity
+referrals.qualifies.order = {min_total: 5} | names exactly one of order and activity
+referrals.qualifies.activity.type = swim | swim is not one of the activities
+referrals.qualifies.activity.if = {when: "indoor + 1 > 1"} | does not type
+referrals.qualifies.activity.within_days = 0 | >= 1
+referrals.advocate.currency = gold | gold is not one of the currencies
+referrals.advocate.reward = mug | names a currency and an amount, or a reward
+referrals.advocate = {currency: points} | names a currency and an amount, or a reward
+referrals.advocate.amount = 0 | >= 1
+referrals.friend.reward = nothing | nothing is not one of the rewards
+referrals.friend.reward = mug | mug is no voucher of a thing
+referrals.friend.reward = cash | cash is no voucher of a thing
+referrals.friend.at = someday | someday
+referrals.caps = [{times: 3, per: month}] | made-up friends would take it without end
+referrals.caps[1] = {per: month} | names exactly one of times and amount
+referrals.caps[1] = {times: 3, per: lifetime} | another cap is for it
+referrals.advocate = {reward: half}; referrals.caps = [{amount: 3}] | the advocate gets no points
+referrals.steps = [{from: 1, amount: 6}] | >= 2
+referrals.steps = [{from: 3, amount: 6}, {from: 3, amount: 7}] | is not above the one before
+referrals.advocate = {reward: half} | the advocate gets no points
+referrals.milestones[0].currency = gold | gold is not one of the currencies
+referrals.milestones[1].at = 5 | another milestone is there
+referrals.for = [{friend: {currency: points, amount: 1}}] | says for whom
+referrals.for[0].tiers = [iron] | iron is not one of the tiers
+referrals.for[0].segments = [ghosts] | ghosts is not one of the segments
+referrals.for[0].plans = [prime] | prime is not one of the plans
+referrals.for[0].advocate.currency = credit | is not that of everybody
+referrals.starts = "2027-02-30" | is no day of the calendar
+referrals.ends = "2026-12-31" | lies before starts
+referrals.reversed = friend | friend
+referrals.checks.same_name = maybe | maybe
+referrals.checks.velocity = {most: 0} | >= 1
+referrals.checks.same_moon = hard | unknown field
+referrals.share.text = {de: "Komm: {link}"} | has no text in en
+referrals.partners.ANNA10.friend.currency = gold | gold is not one of the currencies
+referrals.partners.ANNA10.starts = "2027-07-01" | lies before starts
+referrals.partners.ANNA10 = {name: Anna} | is missing: made-up friends
+referrals.partners.anna = {name: Anna} | regex
+referrals.advocate = null; referrals.friend = null; referrals.partners = {} | gives nobody anything
 conversions[0].exchange = nothing | nothing is not one of the exchanges
 conversions[0].days = ["02-29"] | no day of every year
 ends.last_day_to_redeem = "2027-01-01" | lies before last_day_to_earn

@@ -29,6 +29,7 @@ PUBLIC_NAMES = {
     "openapi",
     "docs",
     "show_form",
+    "follow_link",
     "show_till",
     "till_script",
     "send_form",

@@ -15,6 +15,7 @@ from typing import Any
 from chalicelib.adapters.memory.store import (
     MemoryLedger,
     MemoryMembers,
+    MemoryReferrals,
     MemoryVouchers,
     memory_store,
 )
@@ -154,13 +155,14 @@ class World:
         self.random = Random(seed)
         self.now = START
         self.calm = True
-        vouchers = MemoryVouchers()
+        vouchers, referrals = MemoryVouchers(), MemoryReferrals()
         self.ledger = RecordedLedger(vouchers)
         self.twin = replace(
             memory_store(),
             ledger=self.ledger,
             vouchers=vouchers,
-            members=MemoryMembers(self.ledger),
+            members=MemoryMembers(self.ledger, referrals),
+            referrals=referrals,
         )
         self.twin.programs.create(ProgramHead(PROGRAM, Mode.LIVE, "Simulated"))
         self.steps = Steps(self.random)

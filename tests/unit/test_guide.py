@@ -8,7 +8,7 @@ import yaml
 from chalicelib.adapters.memory.store import memory_store
 from tests.fakes.shop import ROOT, Shop
 
-GUIDES = ("programs", "memberships")
+GUIDES = ("programs", "memberships", "referrals")
 
 
 def _merged(blocks: list[Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from chalicelib.adapters.aws import make_client
 from chalicelib.adapters.memory.store import MemoryLedger, memory_store
 from chalicelib.adapters.units import entry_size
 from chalicelib.domain.ledger.entries import LogKey, StoredEntry
+from chalicelib.services.sweeps import settle_member
 from local.cloud import REGION
 from tests.fakes.plugin import store_on
 from tests.fakes.shop import ROOT, Reply, Shop, drink, goods
@@ -141,6 +142,25 @@ def test_an_earn_reads_the_head_and_the_story_and_puts_once() -> None:
     client.meta.events.register("before-parameter-build.dynamodb", listen)
     earn(shop, ada, "o-2")
     assert heard == ["Query", "Query", "PutItem"]
+
+
+@mock_aws
+def test_a_program_without_referrals_never_asks_for_one() -> None:
+    client = make_client("dynamodb", REGION)
+    shop = Shop(store_on(client))
+    shop.publish("points")
+    heard = []
+
+    def listen(params: dict[str, Any], **_: Any) -> None:
+        heard.append(str(params))
+
+    client.meta.events.register("before-parameter-build.dynamodb", listen)
+    ada = shop.enrol(email="ada@example.com")
+    shop.order(ada, "o-1", goods(1000), buyer={"email": "ada@example.com", "device": "d"})
+    settle_member(shop.runtime.context, shop.program_id, ada)
+    shop.call("GET", f"/v1/members/{ada}/passes")
+    assert len(heard) > 8
+    assert [one for one in heard if "referr" in one or "trace" in one] == []
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "programs").glob("*.yaml")))

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 
 from chalicelib.adapters.dynamo.ledger import DynamoLedger
 from chalicelib.adapters.dynamo.records import Record, Records, value_of
+from chalicelib.adapters.dynamo.referrals import DynamoReferrals
 from chalicelib.adapters.dynamo.transactions import Item
 from chalicelib.domain.ledger.entries import StoredEntry
 from chalicelib.domain.members.member import Claim, Consent, Member
+from chalicelib.domain.ports import Origin
 
 _MEMBER, _CLAIM, _CONSENT = "member", "claim", "consent"
 
@@ -18,16 +20,26 @@ _MEMBER, _CLAIM, _CONSENT = "member", "claim", "consent"
 class DynamoMembers:
     """Profiles, and what only one member may have."""
 
-    def __init__(self, records: Records, ledger: DynamoLedger) -> None:
+    def __init__(self, records: Records, ledger: DynamoLedger, referrals: DynamoReferrals) -> None:
         self._records = records
         self._ledger = ledger
+        self._referrals = referrals
 
-    def enrol(self, member: Member, first: StoredEntry, said: Sequence[Consent] = ()) -> bool:
-        """The member, every claim, what he said and the first entry of the log, all or none."""
+    def enrol(
+        self,
+        member: Member,
+        first: StoredEntry,
+        said: Sequence[Consent] = (),
+        origin: Origin | None = None,
+    ) -> bool:
+        """The member, every claim, what he said, where he comes from and the first entry of the
+        log, all or none."""
         record = self._member(member)
         claims = [self._records.new(self._claim(member, claim)) for claim in member.claims]
         parts = [self._records.new(record), *claims, self._ledger.part(first)]
         parts += [self._records.put_part(self._consent(member, one)) for one in said]
+        if origin is not None:
+            parts += self._referrals.parts(member, origin)
         if self._records.transact(parts) is None:
             return True
         return self._records.holds(record)

@@ -15,6 +15,7 @@ from chalicelib.adapters.dynamo.orders import DynamoOrders
 from chalicelib.adapters.dynamo.passes import DynamoPasses
 from chalicelib.adapters.dynamo.programs import DynamoPrograms
 from chalicelib.adapters.dynamo.records import Records
+from chalicelib.adapters.dynamo.referrals import DynamoReferrals
 from chalicelib.adapters.dynamo.vouchers import DynamoVouchers
 from chalicelib.domain.ports import Store
 
@@ -25,11 +26,12 @@ def dynamo_store(client: Any, ledger_table: str, orders_table: str, records_tabl
     records = Records(client, records_table)
     vouchers = DynamoVouchers(records)
     ledger = DynamoLedger(client, ledger_table, records_table, vouchers)
+    referrals = DynamoReferrals(records)
     return Store(
         ledger=ledger,
         vouchers=vouchers,
         orders=DynamoOrders(client, orders_table),
-        members=DynamoMembers(records, ledger),
+        members=DynamoMembers(records, ledger, referrals),
         programs=DynamoPrograms(records),
         keys=DynamoKeys(records),
         passes=DynamoPasses(records),
@@ -37,5 +39,6 @@ def dynamo_store(client: Any, ledger_table: str, orders_table: str, records_tabl
         dues=DynamoDues(records),
         audit=DynamoAudit(records),
         billings=DynamoBillings(records),
+        referrals=referrals,
         counters=DynamoCounters(records),
     )

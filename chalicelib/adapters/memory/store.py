@@ -23,6 +23,7 @@ from chalicelib.domain.orders import Order, without_free_text
 from chalicelib.domain.ports import (
     DueRow,
     OrderRecord,
+    Origin,
     Parked,
     PhoneLog,
     RefreshProgress,
@@ -35,6 +36,8 @@ from chalicelib.domain.ports import (
     shard_of,
 )
 from chalicelib.domain.program.program import ProgramHead, PublishedVersion
+from chalicelib.domain.referrals.checks import Traces, together
+from chalicelib.domain.referrals.referral import Referral, ReferralChange, State, Tally
 from chalicelib.domain.rewards.voucher import Use, Voucher, VoucherChange
 from chalicelib.kernel.clock import Instant
 from chalicelib.kernel.meter import current
@@ -273,13 +276,20 @@ class MemoryOrders:
 class MemoryMembers:
     """Members and their claims."""
 
-    def __init__(self, ledger: MemoryLedger) -> None:
+    def __init__(self, ledger: MemoryLedger, referrals: "MemoryReferrals") -> None:
         self._ledger = ledger
+        self._referrals = referrals
         self._members: dict[tuple[str, str], Member] = {}
         self._claims: dict[tuple[str, Claim], str] = {}
         self._said: dict[tuple[str, str], list[Consent]] = {}
 
-    def enrol(self, member: Member, first: StoredEntry, said: Sequence[Consent] = ()) -> bool:
+    def enrol(
+        self,
+        member: Member,
+        first: StoredEntry,
+        said: Sequence[Consent] = (),
+        origin: Origin | None = None,
+    ) -> bool:
         key = (member.program_id, member.id)
         with _LOCK:
             if key in self._members:
@@ -293,6 +303,8 @@ class MemoryMembers:
             self._said.setdefault(key, []).extend(said)
             for claim in member.claims:
                 self._claims[member.program_id, claim] = member.id
+            if origin is not None:
+                self._referrals.begin(member, origin)
             return True
 
     def consents(self, program_id: str, member_id: str) -> list[Consent]:
@@ -737,6 +749,107 @@ class MemoryBillings:
         return [one for one in rows if one.program_id == program_id and not one.done]
 
 
+class MemoryReferrals:
+    """Keeps the port `Referrals`."""
+
+    def __init__(self) -> None:
+        self._referrals: dict[tuple[str, str], Referral] = {}
+        self._tallies: dict[tuple[str, str], Tally] = {}
+        self._codes: dict[tuple[str, str], str] = {}
+        self._traces: dict[tuple[str, str], Traces] = {}
+        self._friends: dict[tuple[str, str], list[tuple[Instant, str]]] = {}
+        self._clicks: Counter[tuple[str, str]] = Counter()
+
+    def begin(self, member: Member, origin: Origin) -> None:
+        """Where a new member comes from."""
+        key = (member.program_id, member.id)
+        if origin.traces:
+            self._traces[key] = origin.traces
+        if origin.referral is not None:
+            self._referrals[key] = origin.referral
+        if origin.network:
+            rows = self._friends.setdefault((member.program_id, origin.network), [])
+            insort(rows, (member.joined_at, member.id))
+
+    def of_friend(self, program_id: str, friend_id: str) -> Referral | None:
+        with _LOCK:
+            return self._referrals.get((program_id, friend_id))
+
+    def move(self, change: ReferralChange) -> bool:
+        now, tally = change.now, change.tally
+        key, place = (now.program_id, now.friend_id), (tally.program_id, tally.referrer)
+        with _LOCK:
+            if self._referrals.get(key) == now and self._tallies.get(place) == tally:
+                return True
+            if self._referrals.get(key) != change.was:
+                return False
+            if self._tallies.get(place) != change.tally_was:
+                return False
+            self._referrals[key] = now
+            self._tallies[place] = tally
+            return True
+
+    def in_state(
+        self, program_id: str, state: State, after: str | None, limit: int
+    ) -> tuple[list[Referral], str | None]:
+        with _LOCK:
+            rows = {
+                f"{one.at:015d}#{one.friend_id}": one
+                for one in self._referrals.values()
+                if one.program_id == program_id and one.state is state
+            }
+            places = sorted(place for place in rows if place > (after or ""))[:limit]
+            following = places[-1] if len(places) == limit else None
+            return [rows[place] for place in places], following
+
+    def tally(self, program_id: str, referrer: str) -> Tally | None:
+        with _LOCK:
+            return self._tallies.get((program_id, referrer))
+
+    def tallies(self, program_id: str, after: str | None, limit: int) -> list[Tally]:
+        with _LOCK:
+            rows = sorted(self._tallies.items())
+            mine = [one for (of, who), one in rows if of == program_id and who > (after or "")]
+            return mine[:limit]
+
+    def owner(self, program_id: str, code: str) -> str | None:
+        with _LOCK:
+            return self._codes.get((program_id, code))
+
+    def take_code(self, program_id: str, code: str, member_id: str) -> bool:
+        with _LOCK:
+            return self._codes.setdefault((program_id, code), member_id) == member_id
+
+    def traces(self, program_id: str, member_id: str) -> Traces:
+        with _LOCK:
+            return self._traces.get((program_id, member_id), {})
+
+    def remember(self, program_id: str, member_id: str, traces: Traces) -> None:
+        with _LOCK:
+            known = self._traces.get((program_id, member_id), {})
+            self._traces[program_id, member_id] = together(known, traces)
+
+    def friends_from(
+        self, program_id: str, network: str, since: Instant, until: Instant, limit: int
+    ) -> int:
+        with _LOCK:
+            rows = self._friends.get((program_id, network), [])
+            first = bisect_left(rows, (since, ""))
+            return min(limit, bisect_left(rows, (until + 1, "")) - first)
+
+    def count_click(self, program_id: str, code: str) -> None:
+        with _LOCK:
+            self._clicks[program_id, code] += 1
+
+    def clicks(self, program_id: str, code: str) -> int:
+        with _LOCK:
+            return self._clicks[program_id, code]
+
+    def forget(self, program_id: str, member_id: str) -> None:
+        with _LOCK:
+            self._traces.pop((program_id, member_id), None)
+
+
 class MemoryCounters:
     """Counters; they never end here."""
 
@@ -753,11 +866,12 @@ def memory_store() -> Store:
     """An empty store."""
     vouchers = MemoryVouchers()
     ledger = MemoryLedger(vouchers)
+    referrals = MemoryReferrals()
     return Store(
         ledger=ledger,
         vouchers=vouchers,
         orders=MemoryOrders(),
-        members=MemoryMembers(ledger),
+        members=MemoryMembers(ledger, referrals),
         programs=MemoryPrograms(),
         keys=MemoryKeys(),
         passes=MemoryPasses(),
@@ -765,5 +879,6 @@ def memory_store() -> Store:
         dues=MemoryDues(),
         audit=MemoryAudit(),
         billings=MemoryBillings(),
+        referrals=referrals,
         counters=MemoryCounters(),
     )

@@ -32,7 +32,7 @@ from chalicelib.adapters.stripe.reading import (
     lookup_key,
     subscription_of,
 )
-from chalicelib.domain.errors import Fault, Refusal
+from chalicelib.domain.errors import Fault, FieldError, Refusal
 from chalicelib.domain.memberships.membership import Subscription
 from chalicelib.domain.memberships.payments import (
     Begun,
@@ -298,6 +298,18 @@ class StripePayments:
         """The subscription ends at once; nothing where it has ended."""
         asked = {"prorate": False, "invoice_now": False}
         calls.found(lambda: calls.do(self._api.subscriptions.cancel, subscription_id, asked, key))
+
+    def discount(self, key: str, subscription_id: str, code: str) -> Refusal | None:
+        """What a promotion code takes off is taken off the next charges, in place of any other.
+
+        Codes that are used up are looked at too: so the same call again is the same.
+        """
+        found = calls.do(self._api.promotion_codes.list, {"code": code})["data"]
+        if not found:
+            error = FieldError("promotion_code", "is no code that can be used here")
+            return Refusal("unknown_promotion_code", error.reason, (error,))
+        asked = {"discounts": [{"promotion_code": found[0]["id"]}]}
+        return self._update(key, subscription_id, asked)
 
     def pause(
         self, key: str, subscription: Subscription, resumes_at: Instant | None

@@ -114,6 +114,8 @@ class Card:
     plan_state: str | None = None  # `Renews on 3 Mar 2027`
     printed: Print = Print()
     message: Said | None = None  # the newest that was said to this member alone
+    referral_code: str | None = None  # for friends, where the program rewards who brings them
+    referral_link: str | None = None
 
     @property
     def serial(self) -> str:
@@ -123,7 +125,7 @@ class Card:
     @property
     def digest(self) -> bytes:
         """16 bytes that differ when the card does."""
-        fields = _without(asdict(self), "tier", "tier_progress", "plan", "plan_state", "message")
+        fields = _without(asdict(self), *_OPTIONAL)
         fields["balances"] = [_without(one, "text", "expires") for one in fields["balances"]]
         for place in fields["printed"]["places"]:
             place |= {name: str(place[name]) for name in ("latitude", "longitude")}
@@ -149,7 +151,8 @@ class Card:
         `{stamps.progress}` a currency with a goal as `7 / 8`. A look for any program asks for the
         `{first}` and the `{second}` currency instead; `.shown` is the progress where there is a
         goal, and otherwise the amount. `{tier}` is the tier, `{tier.progress}` how far it is to the
-        next as `450 / 500`; `{plan}` is the paid plan, `{plan.state}` when it renews or ends.
+        next as `450 / 500`; `{plan}` is the paid plan, `{plan.state}` when it renews or ends;
+        `{referral.code}` is what friends join with, and `{referral.link}` where.
         `.expires` is what of a currency is gone next and when, as the member's language writes it,
         and `.face` is what is written over the picture: the balance where it is not drawn as
         stamps. What the card does not have is absent, and a look leaves out the field that asks
@@ -166,6 +169,10 @@ class Card:
             values["tier"] = self.tier
         if self.tier_progress:
             values["tier.progress"] = self.tier_progress
+        if self.referral_code:
+            values["referral.code"] = self.referral_code
+        if self.referral_link:
+            values["referral.link"] = self.referral_link
         if self.plan and self.plan_state:
             values |= {"plan": self.plan, "plan.state": self.plan_state}
         for balance in self.balances:
@@ -173,6 +180,17 @@ class Card:
         for place, balance in zip(("first", "second"), self.balances, strict=False):
             values |= balance.values(place)
         return values
+
+
+_OPTIONAL = (
+    "tier",
+    "tier_progress",
+    "plan",
+    "plan_state",
+    "message",
+    "referral_code",
+    "referral_link",
+)
 
 
 def _without(fields: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ class Measure(Enum):
     RULE_POINTS = "rule_points"  # points that one rule gave, for its caps
     RULE_TIMES = "rule_times"  # how often one rule paid, for its caps
     REDEEMED = "redeemed"  # how often a reward was taken, for its limit
+    REFERRED = "referred"  # friends, or what they brought, for the caps of referrals
 
 
 @dataclass(frozen=True)

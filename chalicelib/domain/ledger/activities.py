@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 
+from chalicelib.domain.conditions.situation import Situation
 from chalicelib.domain.counting.counter import Counter, Measure
 from chalicelib.domain.earning.evaluation import Earning, spent_of_budgets
 from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.ledger.account import Account, Head
 from chalicelib.domain.ledger.commands import Facts, RecordActivity
 from chalicelib.domain.ledger.crediting import credit, earn
-from chalicelib.domain.ledger.entries import SCHEMA, Effect, Entry, Kind, StoredEntry
+from chalicelib.domain.ledger.entries import SCHEMA, Effect, Entry, Kind, State, StoredEntry
 from chalicelib.domain.ledger.orders import earns, refuse_time, renew
 from chalicelib.domain.ledger.progress import know, review
+from chalicelib.domain.ledger.redemptions import NO_RULE
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import Instant, local_date
 
@@ -40,6 +42,9 @@ def record_activity(
         earnings = earn(program, account, activity, known, facts.left)
         budgets = spent_of_budgets(earnings)
         effects = credit(account, program, earnings, at, known.tier)
+        situation = Situation(activity, program.zone, account.was.joined_at, known)
+        if program.referrals is not None and program.referrals.asks_for(situation):
+            effects.append(Effect(NO_RULE, 0, 0, state=State.QUALIFIES))
         day = local_date(at, program.zone).toordinal()
         for counter in program.counters:
             account.count(counter, day, _counted(counter, command, earnings))

@@ -418,6 +418,56 @@ class Receive:
 
 
 @dataclass(frozen=True)
+class OfReferral:
+    """A command about what a referral gives to one side; `key` is what it is once for: the event
+    that caused it, of an advocate; the friend's id, of a friend."""
+
+    key: str
+
+    @property
+    def ref(self) -> str:
+        return refs.referral(self.key) + "given"
+
+    @property
+    def story(self) -> str:
+        return refs.referral(self.key)
+
+    @property
+    def fingerprint(self) -> bytes:
+        return fingerprint(asdict(self))
+
+
+@dataclass(frozen=True)
+class RewardAdvocate(OfReferral):
+    """An advocate has what his friend brings him."""
+
+    variant: int  # of the terms
+
+
+@dataclass(frozen=True)
+class WelcomeFriend(OfReferral):
+    """A friend has what he was promised.
+
+    `referrer` is who is told of it: an advocate, or a partner.
+    """
+
+    referrer: str
+    partner: str
+    variant: int
+
+
+@dataclass(frozen=True)
+class ReverseReferral(OfReferral):
+    """What a referral gave to one side is taken back; `referrer` as it was given, of a friend."""
+
+    referrer: str = ""
+
+    @property
+    def ref(self) -> str:
+        return refs.referral(self.key) + "reversed"
+
+
+@dataclass(frozen=True)
 class TakeOver:
     """Another member's account becomes part of this one."""
 

@@ -20,6 +20,7 @@ from chalicelib.domain.ledger import (
     merging,
     orders,
     redemptions,
+    referrals,
     refunds,
     reservations,
     standing,
@@ -47,11 +48,14 @@ from chalicelib.domain.ledger.commands import (
     Redeem,
     RefundOrder,
     Reserve,
+    ReverseReferral,
+    RewardAdvocate,
     SetTier,
     TakeOver,
     Transfer,
     UseBenefit,
     Void,
+    WelcomeFriend,
 )
 from chalicelib.domain.ledger.entries import Entry, Snapshot, StoredEntry, encode
 from chalicelib.domain.program.program import Program
@@ -85,6 +89,9 @@ _DECISIONS: dict[type, Callable[..., Decision]] = {
     ChangeStanding: standing.change_standing,
     FollowSubscription: memberships.follow_subscription,
     UseBenefit: memberships.use_benefit,
+    RewardAdvocate: referrals.reward_advocate,
+    WelcomeFriend: referrals.welcome_friend,
+    ReverseReferral: referrals.reverse_referral,
 }
 
 

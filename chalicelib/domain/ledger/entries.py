@@ -63,6 +63,8 @@ class Kind(IntEnum):
     CELEBRATED = 29  # a birthday, an anniversary, a long absence
     MEMBERSHIP = 30  # a paid membership is another than before
     MEMBERSHIP_DUE = 31  # a fact of time: a membership ended, lapsed, or is soon charged for
+    REFERRAL = 32  # an advocate, or a friend, gets what a referral brings
+    REFERRAL_REVERSED = 33  # and loses it
 
 
 class State(IntEnum):
@@ -73,6 +75,7 @@ class State(IntEnum):
     CONFIRMED = 2  # was pending and now can be spent
     RESERVED = 3  # set aside by a reservation (below zero), or free again
     LAPSED = 4  # to be taken back, but gone by expiry already: nobody loses them twice
+    QUALIFIES = 5  # no points: an activity is what the terms of referrals ask for
 
 
 PASSING = frozenset({State.CONFIRMED, State.RESERVED})  # no change of what a rule gave
@@ -282,6 +285,8 @@ _STOCK = {
     Kind.VOIDED: -1,
     Kind.RELEASED: -1,
     Kind.REDEMPTION_CANCELLED: -1,
+    Kind.REFERRAL: 1,
+    Kind.REFERRAL_REVERSED: -1,
 }
 
 

@@ -21,6 +21,7 @@ RESERVED_SOURCES = frozenset(
         "member",
         "merge",
         "redemption",
+        "referral",
         "stripe",
         "time",
         "transfer",
@@ -32,6 +33,10 @@ def _escape(identifier: str) -> str:
     return identifier.replace("%", "%25").replace("#", "%23")
 
 
+def _unescape(identifier: str) -> str:
+    return identifier.replace("%23", "#").replace("%25", "%")
+
+
 def order_key(source: str, order_id: str) -> str:
     """`shopify:123`: one order among all orders of a program."""
     return f"{source}:{_escape(order_id)}"
@@ -40,6 +45,12 @@ def order_key(source: str, order_id: str) -> str:
 def story_of(source: str, order_id: str) -> str:
     """The prefix of every ref of an order."""
     return f"{order_key(source, order_id)}#"
+
+
+def order_named(key: str) -> tuple[str, str]:
+    """The source and the id of an order, by its key."""
+    source, _, order_id = key.partition(":")
+    return source, _unescape(order_id)
 
 
 def of_order(source: str, order_id: str, event: str) -> str:
@@ -100,6 +111,12 @@ def given_back(event_id: str) -> str:
 def received(event_id: str) -> str:
     """The ref, at the receiver, of a transfer that the sender's event is."""
     return f"transfer:{event_id}#received"
+
+
+def referral(key: str) -> str:
+    """The prefix of what one referral gives to one side: to the advocate by the event that caused
+    it, to the friend by his own id."""
+    return f"referral:{key}#"
 
 
 def merged(member_id: str) -> str:

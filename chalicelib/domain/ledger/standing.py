@@ -11,6 +11,7 @@ from chalicelib.domain.ledger.commands import (
     Command,
     FollowSubscription,
     RefundOrder,
+    ReverseReferral,
     Void,
 )
 from chalicelib.domain.ledger.entries import (
@@ -34,6 +35,7 @@ _STILL_ALLOWED = (
     RefundOrder,
     CancelOrder,
     CancelRedemption,
+    ReverseReferral,
     Void,
     FollowSubscription,  # what was paid for is a fact
 )

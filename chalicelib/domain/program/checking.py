@@ -26,6 +26,7 @@ from chalicelib.domain.program.card import LongText, check_card, texts_of
 from chalicelib.domain.program.compiling import conditions_of, vocabulary
 from chalicelib.domain.program.document import ProgramDocument, TermsDocument
 from chalicelib.domain.program.numbers import Numbers
+from chalicelib.domain.referrals.checking import check_referrals
 from chalicelib.domain.rewards.cash import CashDocument
 from chalicelib.domain.rewards.coupon import CouponDocument
 from chalicelib.domain.rewards.event import EventDocument
@@ -55,6 +56,16 @@ def check(document: ProgramDocument) -> list[FieldError]:
     found += check_card(document.card, _tiers(document))
     currencies, segments = set(document.currencies), set(document.segments)
     found += check_plans(document.plans, document.money, currencies, segments)
+    if document.referrals:
+        names = {
+            "currencies": currencies,
+            "activities": set(document.activities),
+            "tiers": _tiers(document),
+            "segments": segments,
+            "plans": set(document.plans),
+        }
+        rewards = {one.id: one for one in document.rewards}
+        found += check_referrals(document.referrals, names, rewards)
     return found + list(_check_exchanges(document))
 
 
@@ -84,6 +95,8 @@ def _check_texts(document: ProgramDocument) -> Iterator[FieldError]:
     texts += [(f"till.buttons[{at}].label", one.label) for at, one in enumerate(buttons)]
     consents = document.join.consents if document.join else ()
     texts += [(f"join.consents[{at}].text", one.text) for at, one in enumerate(consents)]
+    if document.referrals and document.referrals.share:
+        texts.append(("referrals.share.text", document.referrals.share.text))
     for at, text in texts:
         if isinstance(text, str):
             continue

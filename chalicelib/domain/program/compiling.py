@@ -59,6 +59,7 @@ from chalicelib.domain.program.program import (
     Program,
     TillButton,
 )
+from chalicelib.domain.referrals.compiling import compile_referrals
 from chalicelib.domain.rewards.kinds import AnyReward
 from chalicelib.domain.rewards.kinds import terms_of as reward_terms_of
 from chalicelib.domain.rewards.reward import NO_CURRENCY, PerMember, Reward
@@ -100,6 +101,12 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
     }
     rewards = tuple(_reward(one, numbers) for one in document.rewards)
     of_limits = [one.per_member.counter for one in rewards if one.per_member]
+    referrals = None
+    if document.referrals:
+        referrals = compile_referrals(
+            document.referrals, lambda kind, name: int(getattr(numbers, kind)[name]), words
+        )
+    of_referrals = referrals.counters if referrals else ()
     lexicon = Lexicon(declared, numbers.tiers, document.segments)
     return Program(
         version=version,
@@ -129,7 +136,13 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
             for one in document.conversions
         ),
         numbers=numbers,
-        counters=(*declared.values(), *([purchases] if purchases else []), *of_caps, *of_limits),
+        counters=(
+            *declared.values(),
+            *([purchases] if purchases else []),
+            *of_caps,
+            *of_limits,
+            *of_referrals,
+        ),
         purchases=purchases,
         tiers=_tiers(document.tiers, numbers, declared) if document.tiers else None,
         segments=tuple(
@@ -162,6 +175,7 @@ def compile_program(document: ProgramDocument, numbers: Numbers, version: int) -
             for code, one in document.codes.items()
         },
         plans={name: _plan(name, one, document, numbers) for name, one in document.plans.items()},
+        referrals=referrals,
         terms=_accepted(document.terms),
         privacy=_accepted(document.privacy),
         last_day_to_earn=_day(document.ends.last_day_to_earn) if document.ends else None,
@@ -239,6 +253,9 @@ def conditions_of(document: ProgramDocument) -> list[tuple[str, ConditionDocumen
             for place, early in enumerate(one.early)
         ),
     ]
+    activity = document.referrals.qualifies.activity if document.referrals else None
+    if activity:
+        found.append(("referrals.qualifies.activity.if", activity.condition))
     return [(at, one) for at, one in found if one is not None]
 
 

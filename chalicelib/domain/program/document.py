@@ -26,6 +26,7 @@ from chalicelib.domain.pricing.access import AccessDocument
 from chalicelib.domain.pricing.kinds import AnyDiscount
 from chalicelib.domain.program.card import CardDocument, Url
 from chalicelib.domain.program.join import JoinDocument
+from chalicelib.domain.referrals.documents import ReferralsDocument
 from chalicelib.domain.rewards.kinds import AnyReward
 from chalicelib.domain.rewards.voucher import Code, PublicCodeDocument
 from chalicelib.domain.segments import SegmentDocument
@@ -177,6 +178,7 @@ class ProgramDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     codes: Annotated[dict[Code, PublicCodeDocument], msgspec.Meta(max_length=500)] = {}
     access: Annotated[list[AccessDocument], msgspec.Meta(max_length=100)] = []
     plans: Plans = {}
+    referrals: ReferralsDocument | None = None
     groups: Annotated[dict[Identifier, GroupDocument], msgspec.Meta(max_length=100)] = {}
     evaluation: EvaluationDocument = EvaluationDocument()
     ends: EndDocument | None = None

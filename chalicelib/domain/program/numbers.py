@@ -12,6 +12,7 @@ import msgspec
 from chalicelib.domain.earning.documents import CapDocument, EarnRuleDocument, Period
 from chalicelib.domain.earning.per_order import PerVisitDocument
 from chalicelib.domain.program.document import ProgramDocument
+from chalicelib.domain.referrals.documents import counters_of
 from chalicelib.domain.rewards.reward import LimitDocument, RewardDocument
 
 
@@ -70,6 +71,8 @@ def counter_names(document: ProgramDocument) -> list[str]:
     names = [*document.counters, PURCHASES]
     for rule in document.earn:
         names += [cap_name(rule, period, what) for period, what, _ in caps_of(rule)]
+    if document.referrals:
+        names += counters_of(document.referrals)
     limits = [(one, one.per_member) for one in document.rewards]
     return names + [limit_name(one, limit) for one, limit in limits if limit is not None]
 

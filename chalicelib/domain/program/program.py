@@ -28,6 +28,8 @@ from chalicelib.domain.program.clawback import Clawback
 from chalicelib.domain.program.expiry import Expiry
 from chalicelib.domain.program.join import JoinDocument
 from chalicelib.domain.program.numbers import Numbers
+from chalicelib.domain.referrals.documents import FRIENDS
+from chalicelib.domain.referrals.terms import Terms
 from chalicelib.domain.rewards.reward import Reward
 from chalicelib.domain.rewards.voucher import PublicCode
 from chalicelib.domain.segments import Segment
@@ -135,10 +137,16 @@ class Program:
     till: tuple[TillButton, ...] = ()
     conversions: tuple[Conversion, ...] = ()
     plans: Mapping[str, Plan] = field(default_factory=dict)
+    referrals: Terms | None = None
     terms: tuple[Accepted, ...] = ()  # the oldest first
     privacy: tuple[Accepted, ...] = ()
     last_day_to_earn: date | None = None
     last_day_to_redeem: date | None = None
+
+    @property
+    def has_referrals(self) -> bool:
+        """Whether this version, or an earlier one, has terms of referrals: some may be open."""
+        return FRIENDS in self.numbers.counters
 
     def rules_about(self, cause: Cause) -> tuple[EarnRule, ...]:
         """The rules that may weigh it."""
