@@ -27,6 +27,13 @@ plans:
       - {id: monthly, every: month, amount: 900}
       - {id: yearly, every: year, amount: 9000}
     refunds: {unused_in_full: true}
+referrals:
+  qualifies: {order: {min_total: 300, return_days: 0}}
+  advocate: {currency: stamps, amount: 2}
+  friend: {currency: stamps, amount: 1}
+  caps: [{per: lifetime, times: 20}]
+  checks: {same_network: "off"} # everybody is on this machine
+  share: {text: "A coffee with me? {link}"}
 multipliers:
   - {id: club_double, currency: stamps, percent: 200, if: {plans: [club]}}
 """  # of the demo, beside those of the named program
@@ -125,6 +132,7 @@ def lines_of(demo: Demo) -> list[str]:
     shop = Client(demo.base_url, demo.secret_key)
     token = shop.do("POST", f"/v1/members/{demo.member_id}/tokens")["token"]
     passes = shop.do("GET", f"/v1/members/{demo.member_id}/passes")
+    referrals = shop.do("GET", f"/v1/members/{demo.member_id}/referrals")
     url, key = demo.base_url, demo.secret_key
     body = json.dumps({**order(demo.member_id, "curl-1", 1)})
     return [
@@ -140,6 +148,7 @@ def lines_of(demo: Demo) -> list[str]:
         f"  preview of looks  {url}/looks",
         f"  the till          {url}/till   (staff key {demo.staff_key})",
         f"  the join page     {url}/join/{demo.program_id}",
+        f"  Ada's link        {referrals['link']}   (who joins by it brings her stamps)",
         f"  the API           {url}/docs",
         f"  Ada's card        {passes['page']}",
         f"  Apple Wallet      {passes['apple']}",
