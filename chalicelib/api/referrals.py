@@ -8,9 +8,18 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from chalicelib.api.endpoints import PUBLIC, SHOP, SHOP_AND_MEMBER, Answer, Call, Resource, Told
+from chalicelib.api.endpoints import (
+    HTML,
+    PUBLIC,
+    SHOP,
+    SHOP_AND_MEMBER,
+    Answer,
+    Call,
+    Resource,
+    Told,
+)
 from chalicelib.api.limits import limited
-from chalicelib.api.pages import HTML, PRIVATE, sorry
+from chalicelib.api.pages import PRIVATE, sorry
 from chalicelib.api.paging import PageQuery, cursor_to, place_of
 from chalicelib.api.shapes import MomentText
 from chalicelib.domain.access.callers import Role
