@@ -290,6 +290,18 @@ def test_a_circle_that_a_merge_closes_is_broken() -> None:
     assert (shop.balance(bob, "points"), shop.balance(cyd, "points")) == (25 + 20, 25 + 5)
 
 
+def test_a_circle_is_seen_behind_another_advocate_of_who_was_merged() -> None:
+    shop = opened(program(qualifies={"order": {"return_days": 0}}))
+    ada = brings(shop, shop.enrol())
+    bob = brings(shop, ada)
+    cyd = brings(shop, bob)
+    buys(shop, cyd, "o-1")
+    assert state(shop, cyd) == ("rewarded", [])
+    assert shop.call("POST", f"/v1/members/{cyd}/merge", {"member_id": ada}).status == 200
+    buys(shop, bob, "o-2")
+    assert state(shop, bob) == ("refused", ["loop"])
+
+
 def test_of_two_friends_who_are_one_the_first_referral_counts() -> None:
     shop = opened(program())
     ada, eve = shop.enrol(), shop.enrol()
