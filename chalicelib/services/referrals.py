@@ -24,6 +24,7 @@ from chalicelib.domain.referrals.referral import (
     CAP,
     ENDED,
     FINAL,
+    REVIEW,
     STOCK,
     Gone,
     Referral,
@@ -106,7 +107,7 @@ def decide(context: Context, here: Here, friend_id: str, approved: bool) -> Refe
 
 
 def _was_decided(one: Referral, approved: bool) -> bool:
-    return one.approved if approved else one.state is State.REFUSED and "review" in one.reasons
+    return one.approved if approved else one.state is State.REFUSED and REVIEW in one.reasons
 
 
 def _has_referrals(context: Context, here: Here, head: Head) -> bool:
@@ -200,7 +201,9 @@ def _welcome(context: Context, here: Here, was: Referral, program: Program) -> A
 def _append(
     context: Context, here: Here, member_id: str, command: OfReferral, program: Program
 ) -> Appended | Refusal:
-    return append(context, here, LogKey(here.program_id, member_id), command, program)
+    in_force = context.catalog.in_force(here.program, here.now)
+    key = LogKey(here.program_id, member_id)
+    return append(context, here, key, command, program, lambda _: in_force)
 
 
 def _must_wait(outcome: Outcome) -> bool:

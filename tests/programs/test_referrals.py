@@ -254,6 +254,78 @@ def test_a_voucher_is_handed_out_and_withdrawn() -> None:
     assert shop.call("GET", f"/v1/vouchers/{used}").json["status"] == "used"
 
 
+def test_friends_whose_orders_come_back_bring_no_more_than_the_cap() -> None:
+    """A voucher that was used stays used: the next friend must not bring another one."""
+    caps = [{"per": "lifetime", "times": 1}]
+    terms = {"order": {"return_days": 0}}
+    shop = opened(program(qualifies=terms, advocate={"reward": "mug"}, caps=caps))
+    ada = shop.enrol()
+    bob = brings(shop, ada)
+    buys(shop, bob, "o-1")
+    [voucher] = shop.call("GET", f"/v1/members/{ada}/vouchers").json["data"]
+    path = f"/v1/vouchers/{voucher['code']}/uses"
+    assert shop.call("POST", path, {"id": "u-1"}).status == 201
+    shop.refund("o-1", "r")
+    settle(shop, bob)
+    cyd = brings(shop, ada)
+    buys(shop, cyd, "o-2")
+    assert (state(shop, bob), state(shop, cyd)) == (("reversed", []), ("refused", ["cap"]))
+
+
+@pytest.mark.parametrize("cap", [{"times": 1}, {"amount": 20}])
+def test_what_was_spent_and_is_forgiven_keeps_its_place_in_the_cap(cap: dict[str, int]) -> None:
+    terms = {"order": {"return_days": 0}}
+    forgiving = program(qualifies=terms, caps=[{"per": "lifetime", **cap}])
+    forgiving["currencies"]["points"]["clawback"] = "clamp"
+    shop = opened(forgiving)
+    ada = shop.enrol()
+    bob, cyd = brings(shop, ada), brings(shop, ada)
+    buys(shop, bob, "o-1")
+    body = {"currency": "points", "amount": -20, "reason": "spent"}
+    path = f"/v1/members/{ada}/adjustments"
+    assert shop.call("POST", path, body, headers={"idempotency-key": "k"}).status == 201
+    shop.refund("o-1", "r")
+    settle(shop, bob)
+    buys(shop, cyd, "o-2")
+    assert (state(shop, bob), state(shop, cyd)) == (("reversed", []), ("refused", ["cap"]))
+    assert shop.balance(ada, "points") == 0
+
+
+def test_a_made_up_friend_who_goes_makes_no_room_for_the_next() -> None:
+    """What he had at once may be spent: nobody gets it back from him."""
+    friend = {"currency": "points", "amount": 5, "at": "enrolled"}
+    caps = [{"per": "lifetime", "times": 1}]
+    shop = opened(program(qualifies={"order": {"return_days": 0}}, friend=friend, caps=caps))
+    ada = shop.enrol()
+    bob = brings(shop, ada)
+    buys(shop, bob, "o-1")
+    shop.refund("o-1", "r")
+    settle(shop, bob)
+    assert state(shop, bob) == ("reversed", [])
+    assert shop.balance(brings(shop, ada), "points") == 0
+
+
+def test_a_gift_card_is_money_still_and_makes_nobody_count() -> None:
+    shop = opened(program(qualifies={"order": {"return_days": 0}}))
+    bob = brings(shop, shop.enrol())
+    shop.order(bob, "o-1", goods(2500, gift_card=True))
+    settle(shop, bob)
+    assert state(shop, bob) == ("enrolled", [])
+    buys(shop, bob, "o-2")
+    assert state(shop, bob) == ("rewarded", [])
+
+
+def test_a_program_that_has_ended_gives_nothing_for_friends_of_before(shop: Shop) -> None:
+    ada = shop.enrol()
+    bob = brings(shop, ada)
+    buys(shop, bob, "o-1")
+    ends = {"last_day_to_earn": "2026-11-30", "last_day_to_redeem": "2027-03-31"}
+    publish(shop, {**program(), "ends": ends})
+    later(shop, 30, bob)
+    assert state(shop, bob) == ("refused", ["program_ended"])
+    assert shop.balance(ada, "points") == 0
+
+
 def test_a_brings_b_and_b_brings_c_pays_one_level_only(shop: Shop) -> None:
     ada = shop.enrol()
     bob = brings(shop, ada)
