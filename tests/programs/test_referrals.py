@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.adapters.memory.store import memory_store
 from chalicelib.events.time import on_due
-from chalicelib.kernel.clock import DAY, MINUTE, from_rfc3339
+from chalicelib.kernel.clock import DAY, MINUTE, from_rfc3339, to_rfc3339
 from chalicelib.services.sweeps import message, sweep
 from tests.fakes.referrals import (
     advocate,
@@ -19,7 +19,7 @@ from tests.fakes.referrals import (
     settle,
     state,
 )
-from tests.fakes.rules import opened, publish
+from tests.fakes.rules import edited, opened, publish
 from tests.fakes.shop import Queued, Shop, goods
 
 
@@ -102,6 +102,22 @@ def test_a_partial_refund_counts_by_what_is_kept(shop: Shop) -> None:
         settle(shop, friend)
     assert state(shop, keeps) == ("qualified", [])
     assert state(shop, returns) == ("enrolled", [])
+
+
+def test_an_order_counts_as_the_store_has_changed_it() -> None:
+    shop = opened(program(qualifies={"order": {"min_total": 2000, "return_days": 0}}))
+    ada = shop.enrol()
+    bob = brings(shop, ada)
+    buys(shop, bob, "o-1", 1900)
+    assert state(shop, bob) == ("enrolled", [])
+    placed_at = to_rfc3339(shop.clock.at)
+    assert edited(shop, bob, "o-1", goods(2000), placed_at=placed_at).status == 200
+    settle(shop, bob)
+    assert (state(shop, bob), shop.balance(ada, "points")) == (("rewarded", []), 20)
+    shop.clock.at += MINUTE
+    assert edited(shop, bob, "o-1", goods(1500), placed_at=placed_at).status == 200
+    settle(shop, bob)
+    assert (state(shop, bob), shop.balance(ada, "points")) == (("reversed", []), 0)
 
 
 def test_an_unpaid_or_cancelled_order_is_none(shop: Shop) -> None:
@@ -370,6 +386,7 @@ def test_a_partners_friends_have_the_partners_terms_and_are_reported() -> None:
     assert row == {
         "member_id": None,
         "partner": "ANNA10",
+        "name": "Anna",
         "code": "ANNA10",
         "clicks": 1,
         "friends": {"refused": 1, "rewarded": 2},
@@ -425,6 +442,7 @@ def test_the_report_says_what_every_advocate_has_brought(shop: Shop) -> None:
         {
             "member_id": ada,
             "partner": None,
+            "name": None,
             "code": code_of(shop, ada),
             "clicks": 1,
             "friends": {"rewarded": 1},
@@ -457,7 +475,8 @@ def test_who_is_restricted_has_it_when_the_restriction_is_lifted(shop: Shop) -> 
     path = f"/v1/members/{ada}/restriction"
     assert shop.call("PUT", path, {"restricted": True}).status == 200
     later(shop, 14, bob)
-    assert state(shop, bob) == ("qualified", [])
+    [waits] = shop.call("GET", "/v1/referrals", query={"state": "qualified"}).json["data"]
+    assert (waits["friend"]["id"], waits["state"]) == (bob, "qualified")
     assert shop.balance(bob, "points") == 25
     due = shop.runtime.context.store.dues.of(shop.program_id, bob)
     assert due is not None and due.at == shop.clock.at + DAY
