@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from chalicelib.domain.ledger.entries import LogKey
 from chalicelib.kernel.clock import DAY, HOUR
 from tests.fakes.referrals import (
     advocate,
@@ -209,6 +210,20 @@ def test_a_decision_about_nobody_is_refused() -> None:
     reply = decide(shop, shop.enrol(), "approve")
     assert (reply.status, reply.code) == (404, "referral_not_found")
     assert shop.call("GET", f"/v1/referrals/{shop.enrol()}").code == "referral_not_found"
+
+
+def test_nothing_is_decided_about_who_was_erased_and_no_note_of_him_is_kept() -> None:
+    shop = strict(same_device="soft")
+    ada = ada_at_home(shop)
+    bob, cyd = (brings(shop, ada, traces={"device": "phone-1"}) for _ in range(2))
+    assert decide(shop, cyd, "refuse").status == 200
+    for friend_id, decision in ((bob, "approve"), (cyd, "refuse")):
+        assert shop.call("DELETE", f"/v1/members/{friend_id}").status == 200
+        reply = decide(shop, friend_id, decision, note="Bob Babbage is fine")
+        assert reply.code == "member_erased"
+        key = LogKey(shop.program_id, friend_id)
+        assert shop.runtime.context.store.notes.of(key, f"referral:{friend_id}") is None
+    assert "Babbage" not in shop.call("GET", "/v1/audit_log").raw.decode()
 
 
 def test_the_farmer_learns_nothing_of_what_was_refused() -> None:
