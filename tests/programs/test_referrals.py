@@ -307,6 +307,27 @@ def test_what_was_spent_and_is_forgiven_keeps_its_place_in_the_cap(cap: dict[str
     assert shop.balance(ada, "points") == 0
 
 
+def test_a_milestone_that_was_spent_and_is_forgiven_is_not_given_again() -> None:
+    milestones = [{"at": 1, "currency": "points", "amount": 100}]
+    forgiving = program(qualifies={"order": {"return_days": 0}}, milestones=milestones)
+    forgiving["currencies"]["points"]["clawback"] = "clamp"
+    shop = opened(forgiving)
+    ada = shop.enrol()
+    bob, cyd = brings(shop, ada), brings(shop, ada)
+    buys(shop, bob, "o-1")
+    body = {"currency": "points", "amount": -110, "reason": "spent"}
+    path = f"/v1/members/{ada}/adjustments"
+    assert shop.call("POST", path, body, headers={"idempotency-key": "k"}).status == 201
+    shop.refund("o-1", "r")
+    settle(shop, bob)
+    assert shop.balance(ada, "points") == 0
+    buys(shop, cyd, "o-2")
+    assert shop.balance(ada, "points") == 20
+    shop.refund("o-2", "r")
+    settle(shop, cyd)
+    assert shop.balance(ada, "points") == 0
+
+
 def test_a_made_up_friend_who_goes_makes_no_room_for_the_next() -> None:
     """What he had at once may be spent: nobody gets it back from him."""
     friend = {"currency": "points", "amount": 5, "at": "enrolled"}

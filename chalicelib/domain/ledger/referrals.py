@@ -27,6 +27,7 @@ from chalicelib.kernel.clock import Instant, local_date
 CAPPED = Refusal("referral_cap", "the advocate has had the most that he can")
 ENDED = Refusal("program_ended", "the last day to earn is over")
 NOT_GIVEN = Refusal("nothing_given", "the referral gave nothing to this side")
+FORGIVEN = 1_000_000  # from here on a milestone's counter says that it was taken back in part
 
 
 def reward_advocate(
@@ -194,13 +195,18 @@ def _take_back(
 def _lose_milestones(
     account: Account, program: Program, day: int, own: list[Bucket]
 ) -> list[Effect]:
-    """Takes back what was given for a number of friends that is no longer reached."""
+    """Takes back what was given for a number of friends that is no longer reached.
+
+    One of which something is forgiven is marked so, and never given again.
+    """
     terms = terms_of(program)
     effects: list[Effect] = []
     for one, times in _lost_milestones(account, terms, day):
         lost = times * one.amount
-        effects += _take_back(account, program, one.currency, lost, own, one.at)
-        account.count(one.counter, day, -times)
+        taken = list(_take_back(account, program, one.currency, lost, own, one.at))
+        whole = -sum(effect.amount for effect in taken) == lost
+        account.count(one.counter, day, -times if whole else FORGIVEN)
+        effects += taken
     return effects
 
 
@@ -209,7 +215,7 @@ def _lost_milestones(account: Account, terms: Terms, day: int) -> list[tuple[Mil
     several who are one member now."""
     friends = terms.friends.value(account.tallies, day) - 1
     given = [(one, one.counter.value(account.tallies, day)) for one in terms.milestones]
-    return [(one, times) for one, times in given if times and friends < one.at]
+    return [(one, times) for one, times in given if 0 < times < FORGIVEN and friends < one.at]
 
 
 def _count(
