@@ -15,8 +15,7 @@ from urllib.parse import unquote
 import msgspec
 from chalice.app import Chalice
 
-from chalicelib.api.endpoints import Resource, Route
-from chalicelib.api.pages import HTML
+from chalicelib.api.endpoints import HTML, Resource, Route
 from chalicelib.api.problems import MEDIA_TYPE, refuse
 from chalicelib.domain.errors import Refusal
 

@@ -26,6 +26,7 @@ from chalicelib.kernel.validation import place_and_reason
 from chalicelib.services.context import Context, Here, enter
 
 JSON = "application/json"
+HTML = "text/html; charset=utf-8"  # a page for people
 MAX_BODY_BYTES = 256_000  # so that every order fits into one item of its table
 MAX_KEY_CHARACTERS = 128
 METER_HEADER = "regulars-meter"  # whoever sends it is told what the call cost the store
@@ -330,6 +331,9 @@ def _idempotency_key(route: Route, request: Request) -> str | None:
 
 def _query(route: Route, request: Request) -> Any:
     given = dict(request.query_params or {})
+    if route.answer_type == HTML:  # social networks and mails add parameters to links
+        known = route.query.__struct_fields__ if route.query else ()
+        given = {name: value for name, value in given.items() if name in known}
     if route.query is None:
         if given:
             raise Invalid(_invalid(next(iter(given)), "is not a parameter of this call"))

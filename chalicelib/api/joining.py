@@ -9,11 +9,11 @@ from urllib.parse import parse_qs
 import msgspec
 from msgspec import Meta
 
-from chalicelib.api.endpoints import PUBLIC, Answer, Call, Resource, too_large
+from chalicelib.api.endpoints import HTML, PUBLIC, Answer, Call, Resource, too_large
 from chalicelib.api.limits import limited
 from chalicelib.api.members import ChangeRequest
 from chalicelib.api.page_texts import languages_asked, texts_in
-from chalicelib.api.pages import HTML, PRIVATE, page, poster_page, sorry
+from chalicelib.api.pages import PRIVATE, page, poster_page, sorry
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.members.member import Consent, Profile
 from chalicelib.domain.program.join import JoinDocument

@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from html import escape
 from http import HTTPStatus
 
-from chalicelib.api.endpoints import Answer
+from chalicelib.api.endpoints import HTML, Answer
 from chalicelib.api.page_texts import language_asked, texts_in
 from chalicelib.api.problems import status_of
 from chalicelib.domain.cards.card import Card
 from chalicelib.domain.errors import Refusal
 
-HTML = "text/html; charset=utf-8"
 PRIVATE: Mapping[str, str] = {
     "Cache-Control": "private, no-store",
     "X-Robots-Tag": "noindex",

@@ -5,10 +5,10 @@ from http import HTTPStatus
 import msgspec
 
 from chalicelib.api.application import PKPASS
-from chalicelib.api.endpoints import PUBLIC, SHOP, SHOP_AND_MEMBER, Answer, Call, Resource
+from chalicelib.api.endpoints import HTML, PUBLIC, SHOP, SHOP_AND_MEMBER, Answer, Call, Resource
 from chalicelib.api.limits import limited
 from chalicelib.api.page_texts import texts_in
-from chalicelib.api.pages import HTML, PRIVATE, card_page, sorry
+from chalicelib.api.pages import PRIVATE, card_page, sorry
 from chalicelib.api.shapes import Identifier, MomentText
 from chalicelib.domain.cards.card import Card
 from chalicelib.domain.cards.message import PassMessage, Reach

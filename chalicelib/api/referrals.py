@@ -8,9 +8,18 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from chalicelib.api.endpoints import PUBLIC, SHOP, SHOP_AND_MEMBER, Answer, Call, Resource, Told
+from chalicelib.api.endpoints import (
+    HTML,
+    PUBLIC,
+    SHOP,
+    SHOP_AND_MEMBER,
+    Answer,
+    Call,
+    Resource,
+    Told,
+)
 from chalicelib.api.limits import limited
-from chalicelib.api.pages import HTML, PRIVATE, sorry
+from chalicelib.api.pages import PRIVATE, sorry
 from chalicelib.api.paging import PageQuery, cursor_to, place_of
 from chalicelib.api.shapes import MomentText
 from chalicelib.domain.access.callers import Role
@@ -27,7 +36,6 @@ from chalicelib.services.sweeps import settle_member
 resource = Resource(__name__, "referrals")
 
 _TOKEN = re.compile(r"prg_[0-9a-z]{1,40}\.[0-9A-Za-z-]{1,40}")
-_SHOWN = {State.REWARDING: State.QUALIFIED, State.REVERSING: State.REWARDED}
 
 
 class LeftView(msgspec.Struct, frozen=True):
@@ -104,11 +112,13 @@ class DecisionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ReferrerView(msgspec.Struct, frozen=True):
     """What one advocate, or partner, has brought.
 
-    `earned` is what the advocate had, `welcomed` what his friends had, by currency.
+    `name` is the partner's, while the program has him. `earned` is what the advocate had,
+    `welcomed` what his friends had, by currency.
     """
 
     member_id: str | None
     partner: str | None
+    name: str | None
     code: str
     clicks: int
     friends: dict[str, int]
@@ -196,8 +206,7 @@ def report(call: Call) -> ReportView | Refusal:
     rows = referral_reports.report(call.context, call.here, place, limit)
     following = rows[-1].tally.referrer if len(rows) == limit else None
     program = call.context.catalog.current(call.here.program)
-    names = program.currency_names if program else {}
-    data = [_referrer_view(names, one) for one in rows]
+    data = [_referrer_view(program, one) for one in rows] if program else []
     return ReportView(data, cursor_to(call, "referrals report", following))
 
 
@@ -264,7 +273,7 @@ def _states(tallies: Sequence[Tally]) -> dict[str, int]:
     found: dict[str, int] = {}
     for tally in tallies:
         for state, count in tally.states.items():
-            shown = _SHOWN.get(State(state), State(state)).value
+            shown = State(state).shown.value
             found[shown] = found.get(shown, 0) + count
     return {state: count for state, count in found.items() if count}
 
@@ -283,7 +292,7 @@ def _referral_view(call: Call, one: Referral) -> ReferralView:
         advocate=person(one.advocate_id) if one.advocate_id else None,
         partner=one.partner or None,
         code=one.code,
-        state=_SHOWN.get(one.state, one.state).value,
+        state=one.state.shown.value,
         reasons=list(one.reasons),
         joined_at=to_rfc3339(one.at),
         due_at=to_rfc3339(one.due_at) if one.due_at else None,
@@ -291,12 +300,14 @@ def _referral_view(call: Call, one: Referral) -> ReferralView:
     )
 
 
-def _referrer_view(names: dict[int, str], one: Reported) -> ReferrerView:
-    tally = one.tally
+def _referrer_view(program: Program, one: Reported) -> ReferrerView:
+    tally, names = one.tally, program.currency_names
     partner = tally.referrer.partition("partner:")[2]
+    known = program.referrals.partners.get(partner) if program.referrals else None
     return ReferrerView(
         member_id=None if partner else tally.referrer,
         partner=partner or None,
+        name=known.name if known else None,
         code=one.code,
         clicks=one.clicks,
         friends=_states((tally,)),

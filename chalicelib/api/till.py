@@ -5,8 +5,8 @@ stands there, so his scopes and the audit log apply. A call that got no answer i
 was: its order id or Idempotency-Key makes it happen once.
 """
 
-from chalicelib.api.endpoints import PUBLIC, Answer, Call, Resource
-from chalicelib.api.pages import HTML, PRIVATE, page
+from chalicelib.api.endpoints import HTML, PUBLIC, Answer, Call, Resource
+from chalicelib.api.pages import PRIVATE, page
 
 resource = Resource(__name__, "till")
 

@@ -693,7 +693,8 @@ class Referrals(Protocol):
     def in_state(
         self, program_id: str, state: State, after: str | None, limit: int
     ) -> tuple[list[Referral], str | None]:
-        """Oldest first, and where to go on after; a moment old perhaps."""
+        """Those that are shown as being in it, oldest first, and where to go on after; a moment old
+        perhaps."""
 
     def tally(self, program_id: str, referrer: str) -> Tally | None: ...
 

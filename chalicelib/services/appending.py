@@ -16,7 +16,6 @@ from chalicelib.domain.ledger.commands import (
     Command,
     Facts,
     OfReferral,
-    ReverseReferral,
     WelcomeFriend,
 )
 from chalicelib.domain.ledger.decide import decide, follow
@@ -204,13 +203,16 @@ def budget_name(number: int) -> str:
 
 
 def _of_referral(stored: StoredEntry, program: Program, command: Command | None) -> list[Take]:
-    """The friend's place among those whom one advocate, or partner, may bring."""
-    amount, limit = -1, None
-    if isinstance(command, WelcomeFriend):
-        amount, limit = 1, most_friends(terms_of(program), command.partner, command.variant)
-    elif not isinstance(command, ReverseReferral) or not command.referrer:
+    """The friend's place among those whom one advocate, or partner, may bring.
+
+    It is taken for ever: what a made-up friend has spent is not had back from him.
+    """
+    if not isinstance(command, WelcomeFriend):
         return []
-    return [Take(stored.key.program_id, f"referral#{command.referrer}", amount, limit)]
+    limit = most_friends(terms_of(program), command.partner, command.variant)
+    if limit is None:
+        return []
+    return [Take(stored.key.program_id, f"referral#{command.referrer}", 1, limit)]
 
 
 def _of_budget(stored: StoredEntry, program: Program, number: int, amount: int) -> Take:

@@ -18,7 +18,7 @@ from chalicelib.services.order_facts import facts_of
 
 FIRST_ENTRIES = 100  # of a friend's log: who has not qualified by then is no new customer
 FIRST_ORDERS = 20
-LEVELS = 20  # how far up a circle is looked for
+ABOVE = 20  # members among whom a circle is looked for
 _OF_ORDERS = (Kind.ORDER, Kind.ORDER_PENDING, Kind.ORDER_EDITED, Kind.ORDER_CONFIRMED)
 
 
@@ -81,8 +81,10 @@ def _order_cause(context: Context, here: Here, head: Head, key: str) -> Cause | 
 
 
 def _kept(standing: OrderStory) -> int:
-    """What was paid for goods that did not come back."""
-    goods = standing.order.goods
+    """What was paid for goods that did not come back; a gift card is money still, and no goods."""
+    order = standing.order
+    priced = zip(order.lines, order.goods, strict=True)
+    goods = [0 if line.gift_card else price for line, price in priced]
     return int(sum(goods) - standing.returned.weight(goods))
 
 
@@ -128,19 +130,26 @@ def _comes_second(context: Context, here: Here, head: Head, one: Referral) -> bo
 
 def _brought_by(context: Context, here: Here, member: Head, wanted: Head) -> bool:
     """Whether somebody was brought by another, by whoever brought that one, and so on."""
-    for _ in range(LEVELS):
-        above = [
-            found.advocate_id
-            for member_id in _members(member)
-            if (found := context.store.referrals.of_friend(here.program_id, member_id))
-            and found.advocate_id
-            and found.state is not rules.State.REFUSED
-        ]
-        head = strong_head(context, LogKey(here.program_id, above[0])) if above else None
-        if head is None or head.key == wanted.key:
-            return head is not None
-        member = head
+    above = _advocates(context, here, member)
+    for _ in range(ABOVE):
+        if not above:
+            return False
+        head = strong_head(context, LogKey(here.program_id, above.pop(0)))
+        if head is not None and head.key == wanted.key:
+            return True
+        above += _advocates(context, here, head) if head is not None else []
     return False
+
+
+def _advocates(context: Context, here: Here, member: Head) -> list[str]:
+    """Who brought a member, and those who were merged into him."""
+    return [
+        found.advocate_id
+        for member_id in _members(member)
+        if (found := context.store.referrals.of_friend(here.program_id, member_id))
+        and found.advocate_id
+        and found.state is not rules.State.REFUSED
+    ]
 
 
 def _evidence(context: Context, here: Here, head: Head, one: Referral, terms: Terms) -> Evidence:

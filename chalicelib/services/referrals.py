@@ -19,11 +19,13 @@ from chalicelib.domain.ledger.commands import (
 )
 from chalicelib.domain.ledger.entries import UNCOUNTED, LogKey, Standing
 from chalicelib.domain.ledger.referrals import gift_of, terms_of
+from chalicelib.domain.ledger.standing import IS_ERASED
 from chalicelib.domain.program.program import Program
 from chalicelib.domain.referrals.referral import (
     CAP,
     ENDED,
     FINAL,
+    REVIEW,
     STOCK,
     Gone,
     Referral,
@@ -36,7 +38,7 @@ from chalicelib.domain.referrals.referral import (
 )
 from chalicelib.domain.referrals.terms import Terms
 from chalicelib.kernel.clock import DAY, Instant
-from chalicelib.services.appending import TRIES, Appended, append
+from chalicelib.services.appending import TRIES, Appended, append, strong_head
 from chalicelib.services.context import Context, Here
 from chalicelib.services.referral_facts import read_facts
 
@@ -91,7 +93,13 @@ def next_referral_look(context: Context, here: Here, head: Head) -> Instant | No
 
 
 def decide(context: Context, here: Here, friend_id: str, approved: bool) -> Referral | Refusal:
-    """What somebody decided about a referral that was held; the same again is the same."""
+    """What somebody decided about a referral that was held; the same again is the same.
+
+    About who was erased nothing is decided, so that no note of him is kept.
+    """
+    head = strong_head(context, LogKey(here.program_id, friend_id))
+    if head is not None and head.snapshot.standing == Standing.ERASED:
+        return IS_ERASED
     for attempt in range(TRIES):
         was = context.store.referrals.of_friend(here.program_id, friend_id)
         if was is None:
@@ -106,7 +114,7 @@ def decide(context: Context, here: Here, friend_id: str, approved: bool) -> Refe
 
 
 def _was_decided(one: Referral, approved: bool) -> bool:
-    return one.approved if approved else one.state is State.REFUSED and "review" in one.reasons
+    return one.approved if approved else one.state is State.REFUSED and REVIEW in one.reasons
 
 
 def _has_referrals(context: Context, here: Here, head: Head) -> bool:
@@ -200,7 +208,9 @@ def _welcome(context: Context, here: Here, was: Referral, program: Program) -> A
 def _append(
     context: Context, here: Here, member_id: str, command: OfReferral, program: Program
 ) -> Appended | Refusal:
-    return append(context, here, LogKey(here.program_id, member_id), command, program)
+    in_force = context.catalog.in_force(here.program, here.now)
+    key = LogKey(here.program_id, member_id)
+    return append(context, here, key, command, program, lambda _: in_force)
 
 
 def _must_wait(outcome: Outcome) -> bool:

@@ -56,7 +56,11 @@ def test_a_change_and_its_tally_are_written_together_or_not_at_all(store: Store)
     rows, following = store.referrals.in_state("prg_1", State.HELD, None, 1)
     assert rows == [held]
     assert store.referrals.in_state("prg_1", State.HELD, following, 1) == ([], None)
-    assert store.referrals.tallies("prg_1", None, 5) == [change.tally]
+    rewarding = held.to(State.REWARDING)
+    assert store.referrals.move(moved(held, rewarding, change.tally))
+    assert store.referrals.in_state("prg_1", State.QUALIFIED, None, 5) == ([rewarding], None)
+    [tally] = store.referrals.tallies("prg_1", None, 5)
+    assert tally == store.referrals.tally("prg_1", "mem_9")
     assert store.referrals.tallies("prg_1", "mem_9", 5) == []
 
 

@@ -78,6 +78,7 @@ class Shop:
         self, store: Store, mode: str = "test", stripe_url: str = "", **parameters: str
     ) -> None:
         self.clock = SetClock()
+        self.address = "192.0.2.1"  # where calls come from
         settings = Settings.of_environment({**SETTINGS, "STRIPE_URL": stripe_url})
         self.runtime = Runtime(
             settings,
@@ -109,7 +110,7 @@ class Shop:
         if key is not None and "authorization" not in {name.lower() for name in sent}:
             sent["authorization"] = f"Bearer {key or self.key}"
         raw = body if isinstance(body, (bytes, str)) else "" if body is None else json.dumps(body)
-        return invoke(app, method, path, raw, sent, query or {})
+        return invoke(app, method, path, raw, sent, query or {}, self.address)
 
     def publish(self, name: str) -> Reply:
         """Publishes a program of `programs/`."""
@@ -170,7 +171,13 @@ def goods(price: int, quantity: int = 1, **more: Any) -> dict[str, Any]:
 
 
 def invoke(
-    app: Any, method: str, path: str, body: str | bytes, headers: dict[str, str], query: Any
+    app: Any,
+    method: str,
+    path: str,
+    body: str | bytes,
+    headers: dict[str, str],
+    query: Any,
+    address: str = "192.0.2.1",
 ) -> Reply:
     """Calls the application as API Gateway does."""
     resource, parameters = _match(app, method, path)
@@ -192,7 +199,7 @@ def invoke(
             "httpMethod": method,
             "resourcePath": resource,
             "path": path,
-            "identity": {"sourceIp": "192.0.2.1"},
+            "identity": {"sourceIp": address},
         },
         "body": text or None,
         "isBase64Encoded": encoded,

@@ -78,6 +78,7 @@ exchanges:
   - {id: swap, source: points, take: 10, target: credit, give: 1}
 conversions:
   - {exchange: swap, days: ["02-10"]}
+join: {}
 referrals:
   qualifies: {activity: {type: run, if: {when: indoor}}}
   advocate: {currency: points, amount: 5}
@@ -252,6 +253,7 @@ referrals.caps[1] = {per: month} | names exactly one of times and amount
 referrals.caps[1] = {times: 3, per: lifetime} | another cap is for it
 referrals.advocate = {reward: half}; referrals.caps = [{amount: 3}] | the advocate gets no points
 referrals.steps = [{from: 1, amount: 6}] | >= 2
+join = null | the links of referrals lead there
 referrals.steps = [{from: 3, amount: 6}, {from: 3, amount: 7}] | is not above the one before
 referrals.advocate = {reward: half} | the advocate gets no points
 referrals.milestones[0].currency = gold | gold is not one of the currencies
@@ -259,7 +261,7 @@ referrals.milestones[1].at = 5 | another milestone is there
 referrals.for = [{friend: {currency: points, amount: 1}}] | says for whom
 referrals.for[0].tiers = [iron] | iron is not one of the tiers
 referrals.for[0].segments = [ghosts] | ghosts is not one of the segments
-referrals.for[0].plans = [prime] | prime is not one of the plans
+referrals.for[0].plans = [club] | club is not one of the plans
 referrals.for[0].advocate.currency = credit | is not that of everybody
 referrals.starts = "2027-02-30" | is no day of the calendar
 referrals.ends = "2026-12-31" | lies before starts

@@ -76,6 +76,18 @@ def test_guessing_is_limited_and_the_answer_says_nothing() -> None:
     assert shop.call("GET", f"/r/{shop.program_id}.{code}", key=None).status == 303
 
 
+def test_all_addresses_of_one_household_are_one_who_guesses() -> None:
+    shop = opened(program())
+    path = f"/r/{shop.program_id}.ABCDEFGH"
+    for number in range(60):
+        shop.address = f"2001:db8:1:2::{number:x}"
+        assert shop.call("GET", path, key=None).status == 303
+    shop.address = "2001:db8:1:2:ffff::1"
+    assert shop.call("GET", path, key=None).status == 429
+    shop.address = "2001:db8:1:3::1"
+    assert shop.call("GET", path, key=None).status == 303
+
+
 def test_the_way_of_a_link_is_private_and_needs_no_script() -> None:
     shop = opened(program())
     code = code_of(shop, shop.enrol())
@@ -84,6 +96,18 @@ def test_the_way_of_a_link_is_private_and_needs_no_script() -> None:
     assert reply.headers["referrer-policy"] == "no-referrer"
     assert reply.headers["cache-control"] == "private, no-store"
     assert "set-cookie" not in reply.headers
+
+
+def test_a_link_works_with_what_social_networks_add_to_it() -> None:
+    shop = opened(program())
+    code = code_of(shop, shop.enrol())
+    added = {"fbclid": "IwAR0", "utm_source": "facebook"}
+    reply = shop.call("GET", f"/r/{shop.program_id}.{code}", key=None, query=added)
+    assert reply.status == 303
+    path = f"/join/{shop.program_id}"
+    page = shop.call("GET", path, key=None, query={"code": code, **added})
+    assert page.status == 200
+    assert f'value="{code}"'.encode() in page.raw
 
 
 def test_what_is_no_link_leads_nowhere() -> None:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from chalicelib.domain.ledger.entries import LogKey
 from chalicelib.kernel.clock import DAY, HOUR
 from tests.fakes.referrals import (
     advocate,
@@ -211,6 +212,20 @@ def test_a_decision_about_nobody_is_refused() -> None:
     assert shop.call("GET", f"/v1/referrals/{shop.enrol()}").code == "referral_not_found"
 
 
+def test_nothing_is_decided_about_who_was_erased_and_no_note_of_him_is_kept() -> None:
+    shop = strict(same_device="soft")
+    ada = ada_at_home(shop)
+    bob, cyd = (brings(shop, ada, traces={"device": "phone-1"}) for _ in range(2))
+    assert decide(shop, cyd, "refuse").status == 200
+    for friend_id, decision in ((bob, "approve"), (cyd, "refuse")):
+        assert shop.call("DELETE", f"/v1/members/{friend_id}").status == 200
+        reply = decide(shop, friend_id, decision, note="Bob Babbage is fine")
+        assert reply.code == "member_erased"
+        key = LogKey(shop.program_id, friend_id)
+        assert shop.runtime.context.store.notes.of(key, f"referral:{friend_id}") is None
+    assert "Babbage" not in shop.call("GET", "/v1/audit_log").raw.decode()
+
+
 def test_the_farmer_learns_nothing_of_what_was_refused() -> None:
     shop = strict()
     ada = ada_at_home(shop)
@@ -288,6 +303,18 @@ def test_a_circle_that_a_merge_closes_is_broken() -> None:
     settle(shop, bob, cyd)
     assert state(shop, cyd) == ("rewarded", [])
     assert (shop.balance(bob, "points"), shop.balance(cyd, "points")) == (25 + 20, 25 + 5)
+
+
+def test_a_circle_is_seen_behind_another_advocate_of_who_was_merged() -> None:
+    shop = opened(program(qualifies={"order": {"return_days": 0}}))
+    ada = brings(shop, shop.enrol())
+    bob = brings(shop, ada)
+    cyd = brings(shop, bob)
+    buys(shop, cyd, "o-1")
+    assert state(shop, cyd) == ("rewarded", [])
+    assert shop.call("POST", f"/v1/members/{cyd}/merge", {"member_id": ada}).status == 200
+    buys(shop, bob, "o-2")
+    assert state(shop, bob) == ("refused", ["loop"])
 
 
 def test_of_two_friends_who_are_one_the_first_referral_counts() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.adapters.memory.store import memory_store
 from chalicelib.events.time import on_due
-from chalicelib.kernel.clock import DAY, MINUTE, from_rfc3339
+from chalicelib.kernel.clock import DAY, MINUTE, from_rfc3339, to_rfc3339
 from chalicelib.services.sweeps import message, sweep
 from tests.fakes.referrals import (
     advocate,
@@ -19,7 +19,7 @@ from tests.fakes.referrals import (
     settle,
     state,
 )
-from tests.fakes.rules import opened, publish
+from tests.fakes.rules import edited, opened, publish
 from tests.fakes.shop import Queued, Shop, goods
 
 
@@ -102,6 +102,22 @@ def test_a_partial_refund_counts_by_what_is_kept(shop: Shop) -> None:
         settle(shop, friend)
     assert state(shop, keeps) == ("qualified", [])
     assert state(shop, returns) == ("enrolled", [])
+
+
+def test_an_order_counts_as_the_store_has_changed_it() -> None:
+    shop = opened(program(qualifies={"order": {"min_total": 2000, "return_days": 0}}))
+    ada = shop.enrol()
+    bob = brings(shop, ada)
+    buys(shop, bob, "o-1", 1900)
+    assert state(shop, bob) == ("enrolled", [])
+    placed_at = to_rfc3339(shop.clock.at)
+    assert edited(shop, bob, "o-1", goods(2000), placed_at=placed_at).status == 200
+    settle(shop, bob)
+    assert (state(shop, bob), shop.balance(ada, "points")) == (("rewarded", []), 20)
+    shop.clock.at += MINUTE
+    assert edited(shop, bob, "o-1", goods(1500), placed_at=placed_at).status == 200
+    settle(shop, bob)
+    assert (state(shop, bob), shop.balance(ada, "points")) == (("reversed", []), 0)
 
 
 def test_an_unpaid_or_cancelled_order_is_none(shop: Shop) -> None:
@@ -254,6 +270,99 @@ def test_a_voucher_is_handed_out_and_withdrawn() -> None:
     assert shop.call("GET", f"/v1/vouchers/{used}").json["status"] == "used"
 
 
+def test_friends_whose_orders_come_back_bring_no_more_than_the_cap() -> None:
+    """A voucher that was used stays used: the next friend must not bring another one."""
+    caps = [{"per": "lifetime", "times": 1}]
+    terms = {"order": {"return_days": 0}}
+    shop = opened(program(qualifies=terms, advocate={"reward": "mug"}, caps=caps))
+    ada = shop.enrol()
+    bob = brings(shop, ada)
+    buys(shop, bob, "o-1")
+    [voucher] = shop.call("GET", f"/v1/members/{ada}/vouchers").json["data"]
+    path = f"/v1/vouchers/{voucher['code']}/uses"
+    assert shop.call("POST", path, {"id": "u-1"}).status == 201
+    shop.refund("o-1", "r")
+    settle(shop, bob)
+    cyd = brings(shop, ada)
+    buys(shop, cyd, "o-2")
+    assert (state(shop, bob), state(shop, cyd)) == (("reversed", []), ("refused", ["cap"]))
+
+
+@pytest.mark.parametrize("cap", [{"times": 1}, {"amount": 20}])
+def test_what_was_spent_and_is_forgiven_keeps_its_place_in_the_cap(cap: dict[str, int]) -> None:
+    terms = {"order": {"return_days": 0}}
+    forgiving = program(qualifies=terms, caps=[{"per": "lifetime", **cap}])
+    forgiving["currencies"]["points"]["clawback"] = "clamp"
+    shop = opened(forgiving)
+    ada = shop.enrol()
+    bob, cyd = brings(shop, ada), brings(shop, ada)
+    buys(shop, bob, "o-1")
+    body = {"currency": "points", "amount": -20, "reason": "spent"}
+    path = f"/v1/members/{ada}/adjustments"
+    assert shop.call("POST", path, body, headers={"idempotency-key": "k"}).status == 201
+    shop.refund("o-1", "r")
+    settle(shop, bob)
+    buys(shop, cyd, "o-2")
+    assert (state(shop, bob), state(shop, cyd)) == (("reversed", []), ("refused", ["cap"]))
+    assert shop.balance(ada, "points") == 0
+
+
+def test_a_milestone_that_was_spent_and_is_forgiven_is_not_given_again() -> None:
+    milestones = [{"at": 1, "currency": "points", "amount": 100}]
+    forgiving = program(qualifies={"order": {"return_days": 0}}, milestones=milestones)
+    forgiving["currencies"]["points"]["clawback"] = "clamp"
+    shop = opened(forgiving)
+    ada = shop.enrol()
+    bob, cyd = brings(shop, ada), brings(shop, ada)
+    buys(shop, bob, "o-1")
+    body = {"currency": "points", "amount": -110, "reason": "spent"}
+    path = f"/v1/members/{ada}/adjustments"
+    assert shop.call("POST", path, body, headers={"idempotency-key": "k"}).status == 201
+    shop.refund("o-1", "r")
+    settle(shop, bob)
+    assert shop.balance(ada, "points") == 0
+    buys(shop, cyd, "o-2")
+    assert shop.balance(ada, "points") == 20
+    shop.refund("o-2", "r")
+    settle(shop, cyd)
+    assert shop.balance(ada, "points") == 0
+
+
+def test_a_made_up_friend_who_goes_makes_no_room_for_the_next() -> None:
+    """What he had at once may be spent: nobody gets it back from him."""
+    friend = {"currency": "points", "amount": 5, "at": "enrolled"}
+    caps = [{"per": "lifetime", "times": 1}]
+    shop = opened(program(qualifies={"order": {"return_days": 0}}, friend=friend, caps=caps))
+    ada = shop.enrol()
+    bob = brings(shop, ada)
+    buys(shop, bob, "o-1")
+    shop.refund("o-1", "r")
+    settle(shop, bob)
+    assert state(shop, bob) == ("reversed", [])
+    assert shop.balance(brings(shop, ada), "points") == 0
+
+
+def test_a_gift_card_is_money_still_and_makes_nobody_count() -> None:
+    shop = opened(program(qualifies={"order": {"return_days": 0}}))
+    bob = brings(shop, shop.enrol())
+    shop.order(bob, "o-1", goods(2500, gift_card=True))
+    settle(shop, bob)
+    assert state(shop, bob) == ("enrolled", [])
+    buys(shop, bob, "o-2")
+    assert state(shop, bob) == ("rewarded", [])
+
+
+def test_a_program_that_has_ended_gives_nothing_for_friends_of_before(shop: Shop) -> None:
+    ada = shop.enrol()
+    bob = brings(shop, ada)
+    buys(shop, bob, "o-1")
+    ends = {"last_day_to_earn": "2026-11-30", "last_day_to_redeem": "2027-03-31"}
+    publish(shop, {**program(), "ends": ends})
+    later(shop, 30, bob)
+    assert state(shop, bob) == ("refused", ["program_ended"])
+    assert shop.balance(ada, "points") == 0
+
+
 def test_a_brings_b_and_b_brings_c_pays_one_level_only(shop: Shop) -> None:
     ada = shop.enrol()
     bob = brings(shop, ada)
@@ -298,6 +407,7 @@ def test_a_partners_friends_have_the_partners_terms_and_are_reported() -> None:
     assert row == {
         "member_id": None,
         "partner": "ANNA10",
+        "name": "Anna",
         "code": "ANNA10",
         "clicks": 1,
         "friends": {"refused": 1, "rewarded": 2},
@@ -353,6 +463,7 @@ def test_the_report_says_what_every_advocate_has_brought(shop: Shop) -> None:
         {
             "member_id": ada,
             "partner": None,
+            "name": None,
             "code": code_of(shop, ada),
             "clicks": 1,
             "friends": {"rewarded": 1},
@@ -385,7 +496,8 @@ def test_who_is_restricted_has_it_when_the_restriction_is_lifted(shop: Shop) -> 
     path = f"/v1/members/{ada}/restriction"
     assert shop.call("PUT", path, {"restricted": True}).status == 200
     later(shop, 14, bob)
-    assert state(shop, bob) == ("qualified", [])
+    [waits] = shop.call("GET", "/v1/referrals", query={"state": "qualified"}).json["data"]
+    assert (waits["friend"]["id"], waits["state"]) == (bob, "qualified")
     assert shop.balance(bob, "points") == 25
     due = shop.runtime.context.store.dues.of(shop.program_id, bob)
     assert due is not None and due.at == shop.clock.at + DAY

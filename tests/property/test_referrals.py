@@ -21,14 +21,21 @@ picks = st.integers(0, 10**6)
 class Referring(RuleBasedStateMachine):
     """A shop, and people who bring each other."""
 
-    @initialize(at=st.sampled_from(["enrolled", "qualified"]), days=st.sampled_from([0, 14]))
-    def opens(self, at: str, days: int) -> None:
+    @initialize(
+        at=st.sampled_from(["enrolled", "qualified"]),
+        days=st.sampled_from([0, 14]),
+        forgives=st.booleans(),
+    )
+    def opens(self, at: str, days: int, forgives: bool) -> None:
         friend = {"currency": "points", "amount": 5, "at": at}
         caps = [{"per": "lifetime", "times": CAP}]
         terms = {"order": {"min_total": 2000, "return_days": days}}
-        self.shop = opened(
-            program(qualifies=terms, friend=friend, caps=caps, checks={"not_first_order": "off"})
+        document = program(
+            qualifies=terms, friend=friend, caps=caps, checks={"not_first_order": "off"}
         )
+        self.forgives = forgives
+        document["currencies"]["points"]["clawback"] = "clamp" if forgives else "debt"
+        self.shop = opened(document)
         self.everybody = [self.shop.enrol()]
         self.open = list(self.everybody)
         self.orders: list[str] = []
@@ -54,6 +61,15 @@ class Referring(RuleBasedStateMachine):
         self.shop.clock.at += 14 * DAY
         settle(self.shop, friend)
 
+    @rule(advocate=st.integers(0, 1))
+    def farms(self, advocate: int) -> None:
+        """A friend counts, what he brings is spent, and his order comes back."""
+        at = advocate % len(self.open)
+        self.brings_one_who_counts(at)
+        self.spends(at)
+        self.returns(len(self.orders) - 1, None)
+        settle(self.shop, self.everybody[-1])
+
     @rule(member=picks, price=st.sampled_from([1000, 2500]))
     def buys(self, member: int, price: int) -> None:
         order_id = f"o-{len(self.orders)}"
@@ -65,6 +81,17 @@ class Referring(RuleBasedStateMachine):
         if self.orders:
             what: dict[str, Any] = {} if amount is None else {"amount": amount}
             self.shop.refund(self.orders[order % len(self.orders)], f"r-{order}", **what)
+
+    @rule(member=picks)
+    def spends(self, member: int) -> None:
+        """Everything, where nobody owes what is taken back."""
+        one = self.pick(member)
+        left = self.shop.balance(one, "points")
+        if self.forgives and left > 0:
+            path = f"/v1/members/{one}/adjustments"
+            body = {"currency": "points", "amount": -left, "reason": "spent"}
+            key = f"spent-{self.shop.clock.at}-{one}-{left}"
+            self.shop.call("POST", path, body, headers={"idempotency-key": key})
 
     @rule(survivor=picks, other=picks, seldom=st.integers(0, 2))
     def merge(self, survivor: int, other: int, seldom: int) -> None:
@@ -108,15 +135,16 @@ class Referring(RuleBasedStateMachine):
         for member in self.open:
             head = self.ledger.head(LogKey(self.shop.program_id, member), strong=True)
             assert head is not None
-            rewards = sum(self.rewards(one) for one in (member, *head.snapshot.merged))
-            assert rewards <= CAP * (1 + len(head.snapshot.merged))
+            logs = (member, *head.snapshot.merged)
+            assert sum(self.rewards(one) for one in logs) <= CAP * len(logs)
+            assert sum(self.rewarded(one) for one in logs) <= CAP * REWARD * len(logs)
         for referrer in self.everybody:
             used = self.ledger.used(self.shop.program_id, f"referral#{referrer}")
             assert 0 <= used <= CAP
 
     def teardown(self) -> None:
         """In the end everything comes back: then nobody has anything of it."""
-        if not hasattr(self, "shop"):
+        if not hasattr(self, "shop") or self.forgives:
             return
         for number, order_id in enumerate(self.orders):
             self.shop.refund(order_id, f"last-{number}")
@@ -155,6 +183,15 @@ class Referring(RuleBasedStateMachine):
             if entry.kind in sign and "." in ref
         ]
         return sum(of_advocates)
+
+    def rewarded(self, member: str) -> int:
+        """The points that an advocate has kept of his rewards, spent or not."""
+        return sum(
+            effect.amount
+            for ref, entry in self.entries(member)
+            if entry.kind in (Kind.REFERRAL, Kind.REFERRAL_REVERSED) and "." in ref
+            for effect in entry.effects
+        )
 
     def survivor(self, member: str) -> str:
         head = self.ledger.head(LogKey(self.shop.program_id, member), strong=True)

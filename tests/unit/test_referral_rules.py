@@ -116,6 +116,7 @@ def test_an_order_for_nothing_is_none() -> None:
         ("a.d.a@x.example.com", "ada@x.example.com"),
         ("ada+@example.com", "ada@example.com"),
         ("+x@example.com", "@example.com"),
+        ("ada.b@googlemail.com", "adab@gmail.com"),
     ],
 )
 def test_aliases_and_dots_are_taken_out_of_addresses(email: str, plain: str) -> None:
@@ -131,6 +132,7 @@ def test_aliases_and_dots_are_taken_out_of_addresses(email: str, plain: str) -> 
         ("203.0.113", None),
         ("", None),
         ("::ffff:zz", None),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
     ],
 )
 def test_a_network_is_what_one_household_has(address: str, network: str | None) -> None:

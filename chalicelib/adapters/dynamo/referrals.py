@@ -123,7 +123,7 @@ class DynamoReferrals:
             _REFERRAL,
             one,
             revision=one.revision,
-            gpk=_state(one.program_id, one.state),
+            gpk=_state(one.program_id, one.state.shown),
             gsk=f"{one.at:015d}#{one.friend_id}",
         )
 

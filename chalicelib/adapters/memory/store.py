@@ -796,7 +796,7 @@ class MemoryReferrals:
             rows = {
                 f"{one.at:015d}#{one.friend_id}": one
                 for one in self._referrals.values()
-                if one.program_id == program_id and one.state is state
+                if one.program_id == program_id and one.state.shown is state
             }
             places = sorted(place for place in rows if place > (after or ""))[:limit]
             following = places[-1] if len(places) == limit else None

@@ -27,22 +27,26 @@ from chalicelib.kernel.clock import Instant, local_date
 CAPPED = Refusal("referral_cap", "the advocate has had the most that he can")
 ENDED = Refusal("program_ended", "the last day to earn is over")
 NOT_GIVEN = Refusal("nothing_given", "the referral gave nothing to this side")
+FORGIVEN = 1_000_000  # from here on a milestone's counter says that it was taken back in part
 
 
 def reward_advocate(
     head: Head,
     story: Sequence[StoredEntry],  # noqa: ARG001
-    facts: None,  # noqa: ARG001
+    facts: Program,
     command: RewardAdvocate,
     program: Program,
     recorded_at: Instant,
 ) -> Entry | Refusal:
-    """Gives what one more friend brings, within the caps, and counts him."""
+    """Gives what one more friend brings, within the caps, and counts him.
+
+    `program` is the version whose terms hold, `facts` the one in force, which may end the program.
+    """
     terms = terms_of(program)
     variant = terms.variants[command.variant]
     account = Account.open(head.snapshot)
     day = local_date(recorded_at, program.zone)
-    if not program.earns_on(recorded_at):
+    if not facts.earns_on(recorded_at):
         return ENDED
     nth = 1 + terms.friends.value(account.tallies, day.toordinal())
     gift = variant.advocate
@@ -56,14 +60,14 @@ def reward_advocate(
         if one.at == nth and not one.counter.value(account.tallies, day.toordinal()):
             account.count(one.counter, day.toordinal(), 1)
             effects.append(_credit(account, program, one.currency, one.amount, recorded_at, nth))
-    _count(account, terms, day.toordinal(), 1, amount)
+    _count(account, terms, day.toordinal(), 1, times=1, amount=amount)
     return _given(account, gift, effects, command.fingerprint, program, recorded_at)
 
 
 def welcome_friend(
     head: Head,
     story: Sequence[StoredEntry],  # noqa: ARG001
-    facts: None,  # noqa: ARG001
+    facts: Program,
     command: WelcomeFriend,
     program: Program,
     recorded_at: Instant,
@@ -72,7 +76,7 @@ def welcome_friend(
     gift = gift_of(terms_of(program), command.partner, command.variant)
     if gift is None:
         return NOT_GIVEN
-    if not program.earns_on(recorded_at):
+    if not facts.earns_on(recorded_at):
         return ENDED
     account = Account.open(head.snapshot)
     effects = []
@@ -84,7 +88,7 @@ def welcome_friend(
 def reverse_referral(
     head: Head,
     story: Sequence[StoredEntry],
-    facts: None,  # noqa: ARG001
+    facts: Program,  # noqa: ARG001
     command: ReverseReferral,
     program: Program,
     recorded_at: Instant,
@@ -92,7 +96,8 @@ def reverse_referral(
     """Takes back what was given, as each currency takes back, and the friend from the count.
 
     A milestone goes with the friend without whom it was not reached, whichever he is. A voucher
-    that was used stays used.
+    that was used stays used. The caps have only free again what really came back: else friends
+    whose orders come back would bring more than the caps, one after the other.
     """
     given = next((decode(one.body) for one in story if one.ref.endswith("#given")), None)
     if given is None:
@@ -105,7 +110,10 @@ def reverse_referral(
         effects += _take_back(account, program, effect.currency, effect.amount, own)
     if not command.referrer:  # it was the advocate's
         day = local_date(given.occurred_at, program.zone).toordinal()
-        effects += _uncount(account, program, day, sum(one.amount for one in gifts), own)
+        back = -sum(effect.amount for effect in effects)
+        whole = not given.reward and back == sum(one.amount for one in gifts)
+        effects += _lose_milestones(account, program, day, own)
+        _count(account, terms_of(program), day, -1, times=-int(whole), amount=-back)
     return Entry(
         schema=SCHEMA,
         kind=Kind.REFERRAL_REVERSED,
@@ -134,8 +142,14 @@ def gift_of(terms: Terms, partner: str, variant: int) -> Gift | None:
 
 
 def most_friends(terms: Terms, partner: str, variant: int) -> int | None:
-    """How many friends of one advocate, or partner, get something; None: nothing limits them."""
-    return terms.partners[partner].most if partner else terms.variants[variant].most_friends
+    """How many friends of one advocate, or partner, get something; None: nothing limits them.
+
+    What friends get after the advocate's reward is within the caps of that.
+    """
+    if partner:
+        return terms.partners[partner].most
+    one = terms.variants[variant]
+    return one.most_friends if one.friend and one.friend.at_once else None
 
 
 def _within_caps(
@@ -178,17 +192,21 @@ def _take_back(
         yield Effect(NO_RULE, currency, -taken.lapsed, milestone, State.LAPSED)
 
 
-def _uncount(
-    account: Account, program: Program, day: int, amount: int, own: list[Bucket]
+def _lose_milestones(
+    account: Account, program: Program, day: int, own: list[Bucket]
 ) -> list[Effect]:
-    """One friend less: the milestones that are lost with him, and what the caps have free again."""
+    """Takes back what was given for a number of friends that is no longer reached.
+
+    One of which something is forgiven is marked so, and never given again.
+    """
     terms = terms_of(program)
     effects: list[Effect] = []
     for one, times in _lost_milestones(account, terms, day):
         lost = times * one.amount
-        effects += _take_back(account, program, one.currency, lost, own, one.at)
-        account.count(one.counter, day, -times)
-    _count(account, terms, day, -1, -amount)
+        taken = list(_take_back(account, program, one.currency, lost, own, one.at))
+        whole = -sum(effect.amount for effect in taken) == lost
+        account.count(one.counter, day, -times if whole else FORGIVEN)
+        effects += taken
     return effects
 
 
@@ -197,13 +215,15 @@ def _lost_milestones(account: Account, terms: Terms, day: int) -> list[tuple[Mil
     several who are one member now."""
     friends = terms.friends.value(account.tallies, day) - 1
     given = [(one, one.counter.value(account.tallies, day)) for one in terms.milestones]
-    return [(one, times) for one, times in given if times and friends < one.at]
+    return [(one, times) for one, times in given if 0 < times < FORGIVEN and friends < one.at]
 
 
-def _count(account: Account, terms: Terms, day: int, friends: int, amount: int) -> None:
+def _count(
+    account: Account, terms: Terms, day: int, friends: int, *, times: int, amount: int
+) -> None:
     account.count(terms.friends, day, friends)
     for counter in terms.of_caps:
-        account.count(counter, day, amount if counter.name in terms.of_points else friends)
+        account.count(counter, day, amount if counter.name in terms.of_points else times)
 
 
 def _given(

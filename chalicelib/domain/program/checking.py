@@ -66,6 +66,8 @@ def check(document: ProgramDocument) -> list[FieldError]:
         }
         rewards = {one.id: one for one in document.rewards}
         found += check_referrals(document.referrals, names, rewards)
+        if document.join is None:
+            found.append(FieldError("join", "is missing: the links of referrals lead there"))
     return found + list(_check_exchanges(document))
 
 

@@ -27,6 +27,8 @@ _COMPARED = {
     "own_order": ("buyer", "identity"),
 }
 
+_SAME_MAIL = {"googlemail.com": "gmail.com"}  # two names of one provider, with the same boxes
+
 Traces = Mapping[str, tuple[str, ...]]  # by kind, the newest last
 
 
@@ -114,17 +116,22 @@ def forms_of_seen(seen: Seen, profile: Profile) -> dict[str, list[str]]:
 def without_aliases(email: str) -> str:
     """`ada.b+shop@example.com` as `adab@example.com`: what mail programs deliver alike."""
     name, _, domain = email.rpartition("@")
-    return f"{name.partition('+')[0].replace('.', '')}@{domain}"
+    return f"{name.partition('+')[0].replace('.', '')}@{_SAME_MAIL.get(domain, domain)}"
 
 
 def network_of(address: str) -> str | None:
-    """The network that one household has: an IPv4 address, or the /64 of one of IPv6 (RFC 6177)."""
+    """The network that one household has: an IPv4 address, or the /64 of one of IPv6 (RFC 6177).
+
+    Servers that listen on both tell IPv4 as `::ffff:203.0.113.9` (RFC 4291, section 2.5.5.2).
+    """
     try:
         found = ipaddress.ip_address(address.strip())
     except ValueError:
         return None
-    if found.version == 4:
+    if isinstance(found, ipaddress.IPv4Address):
         return str(found)
+    if found.ipv4_mapped:
+        return str(found.ipv4_mapped)
     return str(ipaddress.ip_network((found, 64), strict=False))
 
 

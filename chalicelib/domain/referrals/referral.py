@@ -31,6 +31,14 @@ class State(Enum):
     REVERSED = "reversed"
     REFUSED = "refused"
 
+    @property
+    def shown(self) -> "State":
+        """As what the shop sees it: not the moment between a decision and its entries."""
+        return _SHOWN.get(self, self)
+
+
+_SHOWN = {State.REWARDING: State.QUALIFIED, State.REVERSING: State.REWARDED}
+
 
 class Gone(Enum):
     """Why a referral is none any more, whatever the friend does."""
