@@ -16,6 +16,7 @@ from chalicelib.adapters.dynamo.passes import DynamoPasses
 from chalicelib.adapters.dynamo.programs import DynamoPrograms
 from chalicelib.adapters.dynamo.records import Records
 from chalicelib.adapters.dynamo.vouchers import DynamoVouchers
+from chalicelib.adapters.dynamo.webhooks import DynamoWebhooks
 from chalicelib.domain.ports import Store
 
 
@@ -37,5 +38,6 @@ def dynamo_store(client: Any, ledger_table: str, orders_table: str, records_tabl
         dues=DynamoDues(records),
         audit=DynamoAudit(records),
         billings=DynamoBillings(records),
+        webhooks=DynamoWebhooks(records),
         counters=DynamoCounters(records),
     )
