@@ -7,6 +7,7 @@ once, then after 5 seconds, 5 minutes, 30 minutes, 2, 5, 10, 14, 20 and 24 hours
 from dataclasses import dataclass, replace
 from enum import Enum
 from hashlib import sha256
+from http import HTTPStatus
 
 from chalicelib.domain.webhooks.events import Event
 from chalicelib.kernel.clock import DAY, HOUR, MINUTE, SECOND, Instant
@@ -58,6 +59,11 @@ class Attempt:
     def arrived(self) -> bool:
         return self.trouble is None
 
+    @property
+    def says_gone(self) -> bool:
+        """Whether nothing shall be sent there any more."""
+        return self.status == HTTPStatus.GONE
+
 
 @dataclass(frozen=True)
 class Delivery:
@@ -108,19 +114,19 @@ class Delivery:
 
     def after(self, attempt: Attempt, ticket: str, retry_after: int | None = None) -> "Delivery":
         """As it is after an attempt. `retry_after` is what the endpoint asked for, in ms."""
-        tried = replace(
-            self,
-            tries=self.tries + 1,
-            last=attempt,
+        tried = replace(self, tries=self.tries + 1, last=attempt)
+        if attempt.says_gone:
+            return tried.given_up("the endpoint is gone")
+        wait = None if attempt.arrived else self._wait(retry_after)
+        if wait is None and not attempt.arrived:
+            return tried.given_up("it was tried to the end")
+        return replace(
+            tried,
+            status=Status.DELIVERED if attempt.arrived else Status.WAITING,
+            next_at=None if wait is None else attempt.at + wait,
             revision=self.revision + 1,
             ticket=ticket,
         )
-        if attempt.arrived:
-            return replace(tried, status=Status.DELIVERED, next_at=None)
-        wait = self._wait(retry_after)
-        if wait is None or attempt.at - self.created_at > GIVEN_UP_AFTER:
-            return tried.given_up("it was tried to the end")
-        return replace(tried, next_at=attempt.at + wait)
 
     def given_up(self, why: str) -> "Delivery":
         """As it is when it will not be tried any more."""
@@ -149,7 +155,7 @@ class Delivery:
         if self.tries >= len(WAITS):
             return None
         wait = WAITS[self.tries]
-        wait += int(wait * JITTER * _fraction(f"{self.endpoint_id} {self.id} {self.tries}"))
+        wait += spread(f"{self.endpoint_id} {self.id} {self.tries}", int(wait * JITTER))
         return max(wait, min(retry_after or 0, LONGEST_WAIT))
 
 
@@ -202,6 +208,10 @@ class Health:
             revision=self.revision + 1,
         )
 
+    def is_as_well_as(self, other: "Health") -> bool:
+        """Whether nothing is to be noted: nearly always, of an endpoint that works."""
+        return not (self.strikes or other.strikes or self.failing_since)
+
     def is_hopeless(self, now: Instant) -> bool:
         """Whether it failed for so long that it is disabled."""
         return self.failing_since is not None and now - self.failing_since >= DISABLED_AFTER
@@ -213,6 +223,6 @@ def _rest(strikes: int) -> int:
     return min(LONGEST_REST, FIRST_REST << min(strikes - STRIKES, 10))
 
 
-def _fraction(text: str) -> float:
-    """The same number from 0 to 1 for the same text."""
-    return int.from_bytes(sha256(text.encode()).digest()[:4], "big") / 0xFFFFFFFF
+def spread(text: str, most: int) -> int:
+    """A number from 0 to `most`, the same for the same text."""
+    return int.from_bytes(sha256(text.encode()).digest()[:8], "big") % (most + 1)
