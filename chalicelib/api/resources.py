@@ -30,6 +30,7 @@ from chalicelib.api import (
     transfers,
     vouchers,
     wallets,
+    webhook_endpoints,
     webhooks,
 )
 
@@ -55,6 +56,7 @@ RESOURCES = (
     keys.resource,
     audit.resource,
     webhooks.resource,
+    webhook_endpoints.resource,
     plans.resource,
     memberships.resource,
     payment_webhooks.resource,
