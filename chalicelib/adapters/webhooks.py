@@ -111,13 +111,13 @@ class Webhooks:
                     decode_content=False,
                 )
                 answer = connection.getresponse()
-                excerpt = answer.read(EXCERPT_BYTES)
-                return Sent(
-                    answer.status,
-                    excerpt.decode("utf-8", "replace")[:EXCERPT_CHARACTERS],
-                    _since(began),
-                    retry_after=answer.headers.get("Retry-After"),
-                )
+                excerpt = answer.read(EXCERPT_BYTES).decode("utf-8", "replace")
+            return Sent(
+                answer.status,
+                excerpt[:EXCERPT_CHARACTERS],
+                _since(began),
+                retry_after=answer.headers.get("Retry-After"),
+            )
         finally:
             connection.close()
 
@@ -143,14 +143,17 @@ def _cut_off(connection: Any, seconds: float) -> Iterator[Callable[[], None]]:
     """Ends a connection after some time, whatever it does: who sends a byte now and then, too.
 
     A time-out of the socket alone would start anew with every byte. The caller holds the socket
-    once it is there, since the connection lets go of it before the answer is read.
+    once it is there, since the connection lets go of it before the answer is read. Raises
+    `TimeoutError` at the end: half an answer would look like a whole one.
     """
     held: list[socket.socket] = []
+    late = threading.Event()
 
     def hold() -> None:
         held[:] = [connection.sock]
 
     def cut() -> None:
+        late.set()
         for one in held or ([connection.sock] if connection.sock else []):
             with suppress(OSError):  # it is over already
                 # A TLS socket's own way waits for the other side.
@@ -163,6 +166,8 @@ def _cut_off(connection: Any, seconds: float) -> Iterator[Callable[[], None]]:
         yield hold
     finally:
         timer.cancel()
+    if late.is_set():
+        raise TimeoutError
 
 
 def _since(began: float) -> int:
