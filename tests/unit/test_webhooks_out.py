@@ -3,91 +3,31 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import count
 from typing import Any
 
 import msgspec
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from chalicelib import wiring
-from chalicelib.adapters.memory.store import memory_store
-from chalicelib.domain.ledger.entries import Kind, LogKey, decode
+from chalicelib.domain.ledger.entries import Kind, decode
 from chalicelib.domain.memberships.membership import Change
-from chalicelib.domain.ports import Sent, Store
+from chalicelib.domain.ports import Sent
 from chalicelib.domain.webhooks.delivery import PROBED_FOR, WAITS
 from chalicelib.domain.webhooks.events import CATALOGUE, type_of
-from chalicelib.events.router import on_ledger
 from chalicelib.events.webhooks import on_webhooks
 from chalicelib.kernel.clock import DAY, HOUR, MINUTE, SECOND, SystemClock, to_rfc3339
 from tests.contract.samples import entry
 from tests.fakes.interference import Crash, DiesAfter, interfered
-from tests.fakes.queues import TimedQueue, work_all
-from tests.fakes.receiver import OK, Answers, Came, Hook, Receiver, add_endpoint
-from tests.fakes.shop import Queued, Reply, Shop, goods
+from tests.fakes.receiver import OK, Answers, Came, World, add_endpoint
+from tests.fakes.shop import Reply, goods
 
 BATCH = 10
 DOWN = Sent(503, "away", 30)
 LATE = 15 * MINUTE + PROBED_FOR  # how long a try may wait for its endpoint beside the schedule
 
 
-class World:
-    """A shop whose stream and queue of webhooks work as they are deployed."""
-
-    def __init__(self, program: str = "points", store: Store | None = None) -> None:
-        self.shop = shop = Shop(store or memory_store())
-        assert shop.publish(program).status == 201
-        self.queue = TimedQueue.deployed("Webhooks", shop.clock, BATCH)
-        shop.queues = wiring.Queues(Queued(), Queued(), Queued(), self.queue, Queued())
-        wiring.install(shop.runtime, shop.queues)
-        self.receiver = Receiver(shop.clock)
-        shop.runtime.webhook_sender = self.receiver
-        self.orders = count(1)
-        self._told: set[tuple[str, int]] = set()
-
-    def order(self, member: str, price: int = 100) -> Reply:
-        reply = self.shop.order(member, f"o{next(self.orders)}", goods(price))
-        assert reply.status == 201, reply.raw
-        return reply
-
-    def records(self, *members: str) -> list[dict[str, Any]]:
-        """What the stream has of members and has not told yet."""
-        ledger = self.shop.runtime.context.store.ledger
-        found = []
-        for member in members:
-            rows = ledger.entries(LogKey(self.shop.program_id, member), None, 100)
-            for one in reversed(rows):
-                if (member, one.version) not in self._told:
-                    self._told.add((member, one.version))
-                    found.append(record(one.key, one.version))
-        return found
-
-    def tell(self, *members: str) -> None:
-        """The stream tells of all that is new."""
-        on_ledger({"Records": self.records(*members)})
-
-    def pass_time(self, duration: int) -> None:
-        """Works what is due until then."""
-        until = self.shop.clock.at + duration
-        work_all(self.shop.clock, until, (self.queue, on_webhooks))
-        self.shop.clock.at = until
-
-    def deliveries(self, hook: Hook) -> list[dict[str, Any]]:
-        reply = self.shop.call("GET", f"{hook.path}/deliveries", query={"limit": "100"})
-        assert reply.status == 200, reply.raw
-        return list(reply.json["data"])
-
-    def read(self, hook: Hook) -> Any:
-        return self.shop.call("GET", hook.path).json
-
-
 def always(sent: Sent) -> Answers:
     return lambda came: sent  # noqa: ARG005
-
-
-def record(key: LogKey, version: int) -> dict[str, Any]:
-    keys = {"pk": {"S": str(key)}, "sk": {"S": f"{version:012d}"}}
-    return {"eventName": "INSERT", "dynamodb": {"Keys": keys, "NewImage": keys}}
 
 
 @pytest.fixture
