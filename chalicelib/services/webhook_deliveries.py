@@ -161,7 +161,10 @@ def deliver(post: Post, here: Here, due: Due) -> None:
 def replay_one(
     context: Context, here: Here, queue: Queue, endpoint_id: str, wanted: str
 ) -> Delivery | Refusal:
-    """Sends one delivery once more, from the beginning."""
+    """Sends one delivery once more, from the beginning.
+
+    Its message is sent before it is noted, as everywhere, and waits a second for the note.
+    """
     endpoint = find_endpoint(context, here, endpoint_id)
     if isinstance(endpoint, Refusal):
         return endpoint
@@ -172,8 +175,8 @@ def replay_one(
         if was is None:
             return NOT_FOUND
         now = was.again(context.ids.new("rpl"), context.clock.now())
+        queue.send([to_text(Due.of(now))], 1)
         if context.store.webhooks.put(now):
-            queue.send([to_text(Due.of(now))])
             return now
     raise Contended("the delivery was changed again and again")
 

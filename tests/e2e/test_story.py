@@ -258,7 +258,8 @@ def messages_left(deployment: Deployment) -> int:
     client = deployment.cloud.client("sqs")
     kinds = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     left = 0
-    for name in ("Wallet", "Google", "Due", "Parked", "WalletDead", "GoogleDead", "DueDead"):
+    worked = ("Wallet", "Google", "Due", "Webhooks")
+    for name in (*worked, "Parked", *(f"{one}Dead" for one in worked)):
         found = client.get_queue_attributes(QueueUrl=deployment.names[name], AttributeNames=kinds)
         left += sum(int(found["Attributes"][kind]) for kind in kinds)
     return left

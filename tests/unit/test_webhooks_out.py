@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,8 @@ from chalicelib.domain.webhooks.delivery import PROBED_FOR, WAITS
 from chalicelib.domain.webhooks.events import CATALOGUE, type_of
 from chalicelib.events.webhooks import on_webhooks
 from chalicelib.kernel.clock import DAY, HOUR, MINUTE, SECOND, SystemClock, to_rfc3339
+from chalicelib.services.context import enter
+from chalicelib.services.webhook_deliveries import replay_one
 from tests.contract.samples import entry
 from tests.fakes.interference import Crash, DiesAfter, interfered
 from tests.fakes.receiver import OK, Answers, Came, World, add_endpoint
@@ -353,10 +356,31 @@ def test_one_delivery_is_replayed_with_its_id_and_body(world: World) -> None:
     [one] = world.deliveries(hook)
     path = f"{hook.path}/deliveries/{one['id']}/replay"
     assert world.shop.call("POST", path).json["status"] == "waiting"
-    world.pass_time(0)
+    world.pass_time(SECOND)
     first, second = world.receiver.came
     assert (first.id, first.body) == (second.id, second.body)
     assert world.shop.call("POST", f"{hook.path}/deliveries/1/replay").code == "delivery_not_found"
+
+
+@pytest.mark.parametrize("effects", [0, 1])
+def test_a_replay_that_is_cut_off_loses_nothing_that_was_on_its_way(
+    world: World, effects: int
+) -> None:
+    hook = add_endpoint(world.shop)
+    world.receiver.answers = always(DOWN)
+    world.tell(world.shop.enrol())
+    world.pass_time(SECOND)
+    [one] = world.deliveries(hook)
+    real = world.shop.runtime.context
+    here = enter(real, world.shop.program_id)
+    assert here is not None
+    dying = replace(real, store=interfered(real.store, DiesAfter(effects)))
+    with suppress(Crash):
+        replay_one(dying, here, world.queue, hook.id, one["id"])
+    world.receiver.answers = always(OK)
+    world.pass_time(DAY)
+    assert [one["status"] for one in world.deliveries(hook)] == ["delivered"]
+    assert world.queue.next_at is None and world.queue.dead == []
 
 
 def test_a_test_event_is_sent_whatever_the_endpoint_wants(world: World) -> None:
