@@ -10,6 +10,7 @@ from chalicelib.domain.ports import Sent
 from chalicelib.events.router import on_ledger
 from chalicelib.events.webhooks import on_webhooks
 from chalicelib.kernel.clock import DAY, SECOND
+from chalicelib.services.webhook_deliveries import _asked_to_wait
 from tests.fakes.interference import Crash
 from tests.fakes.receiver import OK, Came, World, add_endpoint
 
@@ -68,3 +69,19 @@ def test_every_event_arrives_at_least_once_with_one_id_and_one_body(
     assert all(len(bodies) == 1 for bodies in world.receiver.bodies.values())
     assert world.queue.next_at is None
     assert world.queue.dead == []
+
+
+DATES = st.builds(
+    "Mon, {} Nov {} {}:10:00 {}".format,
+    st.integers(0, 99),
+    st.integers(0, 10**12),
+    st.integers(0, 99),
+    st.sampled_from(["GMT", "-0000", "+9900", "+99999999999", ""]),
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(header=st.one_of(st.text(), DATES, st.integers().map(str), st.none()))
+def test_whatever_a_receiver_says_of_waiting_breaks_nothing(header: str | None) -> None:
+    waits = _asked_to_wait(Sent(503, "", 5, retry_after=header), 1_795_435_200_000)
+    assert waits is None or waits >= 0

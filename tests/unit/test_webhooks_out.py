@@ -22,7 +22,7 @@ from chalicelib.services.webhook_deliveries import replay_one
 from tests.contract.samples import entry
 from tests.fakes.interference import Crash, DiesAfter, interfered
 from tests.fakes.receiver import OK, Answers, Came, World, add_endpoint
-from tests.fakes.shop import Reply, goods
+from tests.fakes.shop import Reply, Shop
 
 BATCH = 10
 DOWN = Sent(503, "away", 30)
@@ -520,3 +520,12 @@ def test_a_message_that_cannot_be_read_fails_alone(world: World) -> None:
     records = [{"messageId": str(at), "body": body} for at, body in enumerate(bodies)]
     failed = on_webhooks({"Records": records})["batchItemFailures"]
     assert [one["itemIdentifier"] for one in failed] == ["0", "1", "2", "3"]
+
+
+def test_only_a_setting_lets_webhooks_reach_this_machine(shop: Shop) -> None:
+    asked = {"url": "http://127.0.0.1:8000/hooks"}
+    assert shop.call("POST", "/v1/webhook_endpoints", asked).status == 422
+    local = replace(shop.runtime._settings, local_webhooks=True)
+    shop.runtime._settings = local
+    del shop.runtime.webhook_sender
+    assert shop.call("POST", "/v1/webhook_endpoints", asked).status == 201
