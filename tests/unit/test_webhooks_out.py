@@ -22,7 +22,7 @@ from chalicelib.services.webhook_deliveries import replay_one
 from tests.contract.samples import entry
 from tests.fakes.interference import Crash, DiesAfter, interfered
 from tests.fakes.receiver import OK, Answers, Came, World, add_endpoint
-from tests.fakes.shop import Reply, Shop
+from tests.fakes.shop import Reply, Shop, goods
 
 BATCH = 10
 DOWN = Sent(503, "away", 30)
