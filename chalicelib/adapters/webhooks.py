@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -21,6 +22,7 @@ from chalicelib.domain.ports import Sent
 from chalicelib.domain.webhooks.addresses import Target, is_public, read_url
 
 SECONDS = 10.0  # for all of it: connecting, sending, and reading the answer
+RESOLVE_SECONDS = 3.0  # of these
 EXCERPT_BYTES = 1024
 EXCERPT_CHARACTERS = 500
 
@@ -86,12 +88,32 @@ class Webhooks:
         if target.is_local:
             return "127.0.0.1"
         try:
-            addresses = self._resolve(target.host, target.port)
+            addresses = self._resolved(target)
         except (OSError, UnicodeError) as error:
             raise Unsafe("cannot be resolved") from error
         if not addresses or not all(map(is_public, addresses)):
             raise Unsafe("is not on the public internet")
         return addresses[0]
+
+    def _resolved(self, target: Target) -> list[str]:
+        """The addresses of a name. A slow name server would keep this thread for longer than we
+        have, so it has one of its own."""
+        found: SimpleQueue[list[str] | Exception] = SimpleQueue()
+
+        def run() -> None:
+            try:
+                found.put(self._resolve(target.host, target.port))
+            except (OSError, UnicodeError) as error:
+                found.put(error)
+
+        threading.Thread(target=run, daemon=True).start()
+        try:
+            answer = found.get(timeout=min(RESOLVE_SECONDS, self._seconds))
+        except Empty as error:
+            raise TimeoutError from error
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def _send(
         self, target: Target, address: str, headers: Mapping[str, str], body: bytes, began: float

@@ -1,6 +1,8 @@
 """Where webhooks may not go: evil URLs at save and at send, names that change their mind."""
 
 import socket
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -183,6 +185,22 @@ def test_a_name_that_cannot_be_resolved_is_refused() -> None:
         raise socket.gaierror
 
     assert Webhooks(resolve=nothing).problem("https://shop.example/") == "cannot be resolved"
+
+
+def test_a_name_server_that_never_answers_holds_up_nobody() -> None:
+    over = threading.Event()
+
+    def never(host: str, port: int) -> list[str]:
+        over.wait(30)
+        return [PUBLIC]
+
+    began = time.monotonic()
+    sender = Webhooks(resolve=never, seconds=0.2)
+    assert sender.problem("https://shop.example/") == "cannot be resolved"
+    sent = sender.send("https://shop.example/", {}, b"{}")
+    assert sent.trouble == "the address cannot be resolved"
+    assert time.monotonic() - began < 5
+    over.set()
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "93.184.215.14", "2606:4700:4700::1111"])
