@@ -21,6 +21,7 @@ from chalicelib.domain.ports import (
     Queue,
     Store,
     WalletCallbacks,
+    WebhookSender,
 )
 from chalicelib.domain.program.program import Mode
 from chalicelib.kernel.clock import Clock, FullJitter, Pause, SystemClock
@@ -53,6 +54,7 @@ class Settings:
     google_queue_url: str
     parked_queue_url: str
     due_queue_url: str
+    webhooks_queue_url: str
     base_url: str  # empty: as each caller reached us
     parameters_path: str
     apns_host: str
@@ -60,6 +62,7 @@ class Settings:
     apns_authority: str  # PEM of who signed the push service's certificate; empty: the public ones
     google_wallet_url: str
     stripe_url: str  # empty: Stripe's own
+    local_webhooks: bool  # for development: webhooks may go to this machine
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -73,6 +76,7 @@ class Settings:
             google_queue_url=environment.get("GOOGLE_QUEUE_URL", ""),
             parked_queue_url=environment.get("PARKED_QUEUE_URL", ""),
             due_queue_url=environment.get("DUE_QUEUE_URL", ""),
+            webhooks_queue_url=environment.get("WEBHOOKS_QUEUE_URL", ""),
             base_url=environment.get("BASE_URL", "").rstrip("/"),
             parameters_path=environment["PARAMETERS_PATH"],
             apns_host=environment.get("APNS_HOST") or APPLE_PUSH_HOST,
@@ -80,6 +84,7 @@ class Settings:
             apns_authority=environment.get("APNS_CA", ""),
             google_wallet_url=environment.get("GOOGLE_WALLET_URL") or GOOGLE_WALLET_URL,
             stripe_url=environment.get("STRIPE_URL", ""),
+            local_webhooks=environment.get("LOCAL_WEBHOOKS") == "true",
         )
 
 
@@ -168,6 +173,13 @@ class Runtime:
         real = self._settings.google_wallet_url == GOOGLE_WALLET_URL
         keys = KEYS_URL if real else f"{self._settings.google_wallet_url}/keys"
         return GoogleCallbacks(google["issuer_id"], Http(), self.context.clock, keys)
+
+    @cached_property
+    def webhook_sender(self) -> WebhookSender:
+        """Who reaches the endpoints of outgoing webhooks."""
+        from chalicelib.adapters.webhooks import Webhooks
+
+        return Webhooks(allow_local=self._settings.local_webhooks)
 
     def wallets(self, program_id: str, mode: Mode, google: Queue) -> Wallets:
         """The wallets that a program may reach: a test program never reaches a real phone.
@@ -273,6 +285,7 @@ class Queues:
     wallet: Queue  # members whose cards may have changed
     google: Queue  # members whose cards changed for Google Wallet, and what is said to them
     due: Queue  # members of whom something may be due
+    webhooks: Queue  # entries that were written, and deliveries that are due
     parked: Queue  # records that we could not read
 
 
@@ -328,5 +341,6 @@ def _queues_of(settings: Settings) -> Queues:
         wallet=SqsQueue(settings.wallet_queue_url, settings.region),
         google=SqsQueue(settings.google_queue_url, settings.region),
         due=SqsQueue(settings.due_queue_url, settings.region),
+        webhooks=SqsQueue(settings.webhooks_queue_url, settings.region),
         parked=SqsQueue(settings.parked_queue_url, settings.region),
     )

@@ -71,6 +71,7 @@ def running_stand_ins(
                 "ApnsCertificateAuthority": certificates.apns_authority,
                 "GoogleWalletUrl": google_url,
                 "StripeUrl": stripe_url,
+                "LocalWebhooks": "true",
             },
             secrets={
                 "master_key": _secret(folder / "master_key"),

@@ -42,8 +42,8 @@ class AuditPageView(msgspec.Struct, frozen=True):
 def list_operations(call: Call) -> AuditPageView | Refusal:
     """List who did what, newest first, with what it was before and after.
 
-    Told of are published programs, keys, adjustments, transfers, and every change of a member's
-    profile, consents and rights.
+    Told of are published programs, keys, webhook endpoints, adjustments, transfers, and every
+    change of a member's profile, consents and rights.
     """
     place = place_of(call, "audit", call.query.cursor)
     if isinstance(place, Refusal):

@@ -20,7 +20,7 @@ from chalicelib.services.keys import Issued, KeyRequest
 resource = Resource(__name__, "keys")
 
 Origin = Annotated[str, Meta(pattern=whole(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?"), max_length=200)]
-Scope = Annotated[str, Meta(pattern=whole(r"[a-z]{1,40}:(read|write)"))]
+Scope = Annotated[str, Meta(pattern=whole(r"[a-z_]{1,40}:(read|write)"))]
 
 
 class CreateKeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,6 +9,7 @@ from chalicelib import __version__
 from chalicelib.api.endpoints import JSON, Route
 from chalicelib.api.problems import MEDIA_TYPE, Problem
 from chalicelib.domain.access.callers import Role
+from chalicelib.domain.webhooks.events import CATALOGUE, TRIAL, TrialEvent, WebhookEvent
 
 _REF = "#/components/schemas/{name}"
 _TITLE = "Regulars"
@@ -22,20 +23,24 @@ idempotent: by its own id, or by the `Idempotency-Key` header; a repeated call i
 
 def document(routes: list[Route]) -> dict[str, Any]:
     """The whole API. It does not depend on where it runs."""
-    types = _types(routes)
+    types = [*_types(routes), WebhookEvent, TrialEvent]
     schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
     schema_of = {id(one): schema for one, schema in zip(types, schemas, strict=True)}
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of)
+    hooks = {name: _webhook(name, schema_of) for name in CATALOGUE}
     plain: dict[str, Any] = msgspec.json.decode(
-        msgspec.json.encode(_described(routes, paths, components))  # tuples become lists
+        msgspec.json.encode(_described(routes, paths, components, hooks))  # tuples become lists
     )
     return plain
 
 
 def _described(
-    routes: list[Route], paths: dict[str, Any], components: dict[str, Any]
+    routes: list[Route],
+    paths: dict[str, Any],
+    components: dict[str, Any],
+    hooks: dict[str, Any],
 ) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
@@ -43,6 +48,7 @@ def _described(
         "servers": [{"url": "/"}],
         "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in routes)],
         "paths": paths,
+        "webhooks": hooks,
         "components": {"schemas": components, "securitySchemes": _SECURITY},
     }
 
@@ -88,6 +94,24 @@ def _operation(route: Route, schema_of: dict[int, Any]) -> dict[str, Any]:
         content = {media_type: {"schema": schema_of[id(body)]} for media_type in types}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
+
+
+def _webhook(name: str, schema_of: dict[int, Any]) -> dict[str, Any]:
+    """What we send to endpoints that asked for events of this type (docs/webhooks.md)."""
+    event = schema_of[id(TrialEvent if name == TRIAL else WebhookEvent)]
+    schema = {"allOf": [event, {"properties": {"type": {"const": name}}}]}
+    return {
+        "post": {
+            "operationId": f"webhook_{name.replace('.', '_')}",
+            "summary": CATALOGUE[name].rstrip("."),
+            "parameters": [
+                {"name": header, "in": "header", "required": True, "schema": {"type": "string"}}
+                for header in ("webhook-id", "webhook-timestamp", "webhook-signature")
+            ],
+            "requestBody": {"required": True, "content": {JSON: {"schema": schema}}},
+            "responses": {"2XX": {"description": "Taken; anything else is sent again"}},
+        }
+    }
 
 
 def _path_parameters(route: Route) -> list[dict[str, Any]]:

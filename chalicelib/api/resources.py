@@ -31,6 +31,7 @@ from chalicelib.api import (
     transfers,
     vouchers,
     wallets,
+    webhook_endpoints,
     webhooks,
 )
 
@@ -56,6 +57,7 @@ RESOURCES = (
     keys.resource,
     audit.resource,
     webhooks.resource,
+    webhook_endpoints.resource,
     plans.resource,
     memberships.resource,
     payment_webhooks.resource,

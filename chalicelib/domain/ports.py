@@ -1,6 +1,6 @@
 """What the services need of the world outside, as Protocols. Adapters keep them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import sha256
@@ -33,6 +33,8 @@ from chalicelib.domain.program.program import ProgramHead, PublishedVersion
 from chalicelib.domain.referrals.checks import Traces
 from chalicelib.domain.referrals.referral import Referral, ReferralChange, State, Tally
 from chalicelib.domain.rewards.voucher import Use, Voucher, VoucherChange
+from chalicelib.domain.webhooks.delivery import Delivery, Health
+from chalicelib.domain.webhooks.endpoint import Endpoint
 from chalicelib.kernel.clock import Instant
 
 
@@ -608,6 +610,69 @@ class Billings(Protocol):
         """Those that are not done; a moment old perhaps."""
 
 
+class Webhooks(Protocol):
+    """The endpoints of programs, how they fare, and what is or was on its way to them.
+
+    All reads are strong.
+    """
+
+    def create(self, endpoint: Endpoint) -> bool:
+        """Stores an endpoint; False where its id is taken."""
+
+    def get(self, program_id: str, endpoint_id: str) -> Endpoint | None: ...
+
+    def of_program(self, program_id: str) -> list[Endpoint]:
+        """All of a program, by id."""
+
+    def replace(self, endpoint: Endpoint, was: Endpoint) -> bool:
+        """Writes a changed endpoint (of `revision + 1`); False where another writer came first."""
+
+    def remove(self, endpoint: Endpoint) -> None:
+        """Removes an endpoint and how it fares."""
+
+    def health(self, program_id: str, endpoint_id: str) -> Health: ...
+
+    def put_health(self, health: Health) -> bool:
+        """Writes over that of the revision before; False where another writer came first."""
+
+    def add(self, delivery: Delivery) -> bool:
+        """Keeps a delivery until `expires_at`; False where there is one of its id."""
+
+    def delivery(self, program_id: str, endpoint_id: str, delivery_id: str) -> Delivery | None: ...
+
+    def put(self, delivery: Delivery) -> bool:
+        """Writes over that of the revision before; False where another writer came first."""
+
+    def newest(
+        self, program_id: str, endpoint_id: str, before: str | None, limit: int
+    ) -> list[Delivery]:
+        """Newest event first, from the id below `before` on."""
+
+    def oldest(self, program_id: str, endpoint_id: str, after: str, limit: int) -> list[Delivery]:
+        """Oldest event first, from the id above `after` on."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What came of one request to an endpoint."""
+
+    status: int | None  # None: there was no answer
+    excerpt: str  # the beginning of the answer
+    took: int  # milliseconds
+    trouble: str | None = None  # why there was no answer
+    retry_after: str | None = None  # the header
+
+
+class WebhookSender(Protocol):
+    """Reaches endpoints on the internet."""
+
+    def problem(self, url: str) -> str | None:
+        """Why nothing may be sent to an address; None where it may."""
+
+    def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Sent:
+        """One request, to an address that was just found good again; it raises nothing."""
+
+
 class Payments(Protocol):
     """The payment service, for one account. `key` makes a call once: the same key, the same call.
 
@@ -762,4 +827,5 @@ class Store:
     audit: Audit
     billings: Billings
     referrals: Referrals
+    webhooks: Webhooks
     counters: Counters

@@ -6,23 +6,32 @@ record that nobody can read is parked, so that it does not hold up the rest.
 
 import json
 import logging
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from chalicelib import wiring
-from chalicelib.domain.ports import Queue
 from chalicelib.services.pass_messages import to_deliver
 from chalicelib.services.passes import PassKey
 from chalicelib.services.refreshes import SETTLE_SECONDS, first_pages
 from chalicelib.services.sweeps import message
+from chalicelib.services.webhook_deliveries import Announcement, to_text
+
+T = TypeVar("T")
 
 _LOG = logging.getLogger("regulars")
 
 
 def on_ledger(event: dict[str, Any]) -> None:
-    """Entries of the ledger: the member's card may have changed, and what is due of him."""
+    """Entries of the ledger: the member's card may have changed, and what is due of him.
+
+    Every entry is an event of outgoing webhooks too.
+    """
     queues = wiring.queues()
-    _route(event["Records"], _of_ledger, (queues.wallet, queues.due))
+    entries = _read(event["Records"], _of_ledger)
+    members = _once(message(one.program_id, one.member_id) for one in entries)
+    queues.wallet.send(members)
+    queues.due.send(members)
+    queues.webhooks.send(_once(map(to_text, entries)))
 
 
 def on_records(event: dict[str, Any]) -> None:
@@ -38,31 +47,37 @@ def on_records(event: dict[str, Any]) -> None:
     versions = [one for one in map(_of_version, event["Records"]) if one is not None]
     for version in versions:
         queues.wallet.send(first_pages(*version), SETTLE_SECONDS)
-    _route(event["Records"], _of_record, (queues.wallet, queues.due))
+    members = _once(message(*one) for one in _read(event["Records"], _of_record))
+    queues.wallet.send(members)
+    queues.due.send(members)
 
 
-def _route(records: Iterable[dict[str, Any]], read: Any, to: Iterable[Queue]) -> None:
-    messages: dict[str, None] = {}
+def _read(records: Iterable[dict[str, Any]], read: Callable[[Any], T | None]) -> list[T]:
+    """What the records say to us; those that say something unreadable are parked."""
+    found = []
     unreadable = []
     for record in records:
         try:
-            member = read(record)
+            one = read(record)
         except (KeyError, TypeError, ValueError):
             _LOG.exception("a record of a stream cannot be read")
             unreadable.append(json.dumps(record, default=str))
             continue
-        if member is not None:
-            messages[message(*member)] = None
+        if one is not None:
+            found.append(one)
     if unreadable:
         wiring.queues().parked.send(unreadable)
-    if messages:
-        for queue in to:
-            queue.send(list(messages))
+    return found
 
 
-def _of_ledger(record: dict[str, Any]) -> tuple[str, str]:
-    program_id, member_id = record["dynamodb"]["Keys"]["pk"]["S"].split("#")
-    return program_id, member_id
+def _once(messages: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(messages))
+
+
+def _of_ledger(record: dict[str, Any]) -> Announcement:
+    keys = record["dynamodb"]["Keys"]
+    program_id, member_id = keys["pk"]["S"].split("#")
+    return Announcement(program_id, member_id, int(keys["sk"]["S"]))
 
 
 def _of_record(record: dict[str, Any]) -> tuple[str, str] | None:

@@ -86,7 +86,7 @@ def from_http_date(text: str) -> Instant | None:
     """Reads an HTTP date; None for anything else, which a server then ignores."""
     try:
         return from_datetime(parsedate_to_datetime(text))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -124,7 +124,13 @@ def list_keys(context: Context, here: Here, after: str | None, limit: int) -> li
 
 def webhook_secrets(context: Context, key: ApiKey, now: Instant) -> list[str]:
     """The secrets with which a store may sign now."""
-    return [_webhook_secret(context, key.id, one.generation) for one in key.good_secrets(now)]
+    return [signing_secret(context, key.id, one.generation) for one in key.good_secrets(now)]
+
+
+def signing_secret(context: Context, owner_id: str, generation: int) -> str:
+    """The secret of a webhook key, or of an endpoint that we send to."""
+    key = derive(context.keyring.key("webhooks"), f"{owner_id} {generation}")
+    return SECRET_PREFIX + base64.b64encode(key).decode()
 
 
 def _own(context: Context, here: Here, key_id: str) -> ApiKey | Refusal:
@@ -142,12 +148,7 @@ def _new_secret(
 ) -> tuple[str, str]:
     """A secret, and what is stored of it."""
     if kind is KeyKind.WEBHOOK:
-        return _webhook_secret(context, key_id, generation), ""
+        return signing_secret(context, key_id, generation), ""
     test = "_test" if here.program.mode is Mode.TEST else ""
     secret = context.ids.secret(_PREFIXES[kind] + test)
     return secret, secret_hash(secret)
-
-
-def _webhook_secret(context: Context, key_id: str, generation: int) -> str:
-    key = derive(context.keyring.key("webhooks"), f"{key_id} {generation}")
-    return SECRET_PREFIX + base64.b64encode(key).decode()

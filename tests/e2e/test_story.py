@@ -1,12 +1,15 @@
 """The package, deployed on the local cloud, plays the main story from order to second fetch."""
 
 import json
+import threading
 import time
 import zlib
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from standardwebhooks.webhooks import Webhook
 
 from infra.package import ROOT
 from local.client import Client
@@ -241,6 +244,49 @@ def test_an_erased_person_is_in_no_table_no_queue_no_log_and_no_wallet(
     assert planted not in logs_of(deployment)
 
 
+def test_what_happens_is_told_to_other_systems_and_told_again_where_they_were_down(
+    deployment: Deployment,
+) -> None:
+    shop = live_shop(deployment)
+    came: list[tuple[dict[str, str], str]] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"])).decode()
+            came.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            self.send_response(500 if len(came) == 1 else 204)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Says nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        asked = {
+            "url": f"http://127.0.0.1:{server.server_port}/hooks",
+            "event_types": ["order.*"],
+        }
+        hook = shop.do("POST", "/v1/webhook_endpoints", asked)
+        member_id = shop.do("POST", "/v1/members", {"external_id": "hooked"})["id"]
+        made = shop.do("POST", "/v1/orders", order(member_id, "hook-1", 3))
+        until(lambda: len(came) >= 2, "the second try of a webhook")
+    finally:
+        server.shutdown()
+        thread.join(timeout=10)
+        server.server_close()
+    assert {headers["webhook-id"] for headers, _ in came} == {made["entry"]["event_id"]}
+    for headers, body in came:
+        event: Any = Webhook(hook["secret"]).verify(body, headers)
+        assert event["data"]["balances"] == made["balances"]
+    path = f"/v1/webhook_endpoints/{hook['id']}/deliveries"
+    until(
+        lambda: [one["status"] for one in shop.do("GET", path)["data"]] == ["delivered"],
+        "the note of the delivery",
+    )
+
+
 def everything_in_tables(deployment: Deployment) -> str:
     """All items of all tables, unpacked."""
     client = deployment.cloud.client("dynamodb")
@@ -258,7 +304,8 @@ def messages_left(deployment: Deployment) -> int:
     client = deployment.cloud.client("sqs")
     kinds = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     left = 0
-    for name in ("Wallet", "Google", "Due", "Parked", "WalletDead", "GoogleDead", "DueDead"):
+    worked = ("Wallet", "Google", "Due", "Webhooks")
+    for name in (*worked, "Parked", *(f"{one}Dead" for one in worked)):
         found = client.get_queue_attributes(QueueUrl=deployment.names[name], AttributeNames=kinds)
         left += sum(int(found["Attributes"][kind]) for kind in kinds)
     return left

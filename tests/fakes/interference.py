@@ -24,6 +24,8 @@ EFFECTS = frozenset(
         "create",
         "forget",
         "put",
+        "put_health",
+        "add",
         "put_issued",
         "mark_pushed",
         "mark_swept",

@@ -185,6 +185,11 @@ def test_the_log_comes_in_pages_and_is_the_programs_own(points: Shop) -> None:
         "rights.erase",
         "adjustments.adjust",
         "transfers.transfer",
+        "webhook_endpoints.create",
+        "webhook_endpoints.change",
+        "webhook_endpoints.remove",
+        "webhook_endpoints.rotate",
+        "webhook_endpoints.replay_period",
     ],
 )
 def test_every_operation_of_an_operator_is_logged(action: str) -> None:

@@ -11,6 +11,7 @@ from app import app
 from chalicelib.api.endpoints import Route
 from chalicelib.domain.access.callers import Role
 from chalicelib.kernel.clock import SECOND, from_rfc3339
+from tests.fakes.receiver import Receiver, add_endpoint
 from tests.fakes.shop import START, Shop, drink, invoke
 
 PRIVATE = [route for route in app.operations if route.callers]
@@ -45,7 +46,7 @@ def name(route: Route) -> str:
 
 def path_of(route: Route, **parameters: str) -> str:
     path = route.path
-    for parameter in ("member_id", "source", "order_id", "version", "key_id"):
+    for parameter in ("member_id", "source", "order_id", "version", "key_id", "endpoint_id"):
         path = path.replace("{" + parameter + "}", parameters.get(parameter, "1"))
     return path
 
@@ -98,6 +99,9 @@ def test_a_members_token_opens_nothing_of_another_member(coffee: Shop, route: Ro
 def test_fault_36_another_programs_things_are_not_there(coffee: Shop) -> None:
     ada = coffee.enrol(external_id="ada")
     coffee.order(ada, "1", drink())
+    coffee.runtime.webhook_sender = Receiver(coffee.clock)
+    hook = f"/v1/webhook_endpoints/{add_endpoint(coffee).id}"
+    sent = coffee.call("POST", f"{hook}/test").json["id"]
     other = Shop(coffee.runtime.context.store)
     other.publish("coffee_stamps")
     key_id = coffee.call("GET", "/v1/keys").json["data"][0]["id"]
@@ -111,6 +115,14 @@ def test_fault_36_another_programs_things_are_not_there(coffee: Shop) -> None:
         ("POST", "/v1/orders/till/1/confirm", None),
         ("POST", f"/v1/keys/{key_id}/rotate", {"generation": 1}),
         ("POST", f"/v1/keys/{key_id}/revoke", None),
+        ("GET", f"{hook}", None),
+        ("PATCH", f"{hook}", {"enabled": False}),
+        ("DELETE", f"{hook}", None),
+        ("POST", f"{hook}/rotate", {"generation": 1}),
+        ("POST", f"{hook}/test", None),
+        ("GET", f"{hook}/deliveries", None),
+        ("POST", f"{hook}/deliveries/{sent}/replay", None),
+        ("POST", f"{hook}/replay", {"from": "2026-01-01T00:00:00Z", "to": "2027-01-01T00:00:00Z"}),
     ):
         assert other.call(method, path, body).status == 404, path
     assert other.refund("1", "r").status == 202  # an order of its own, that may come yet

@@ -21,6 +21,7 @@ FUNCTIONS = [
     "OnLedger",
     "OnRecords",
     "OnWallet",
+    "OnWebhooks",
     "Operator",
 ]
 SECONDS = {"OnHour": 300, "OnGoogle": 60}
@@ -176,11 +177,13 @@ def test_routers_read_their_stream_and_send(resources: Json) -> None:
         for queue in ("Wallet", "Due", "Parked"):
             assert allowed_on(resources, function, queue) == {"sqs:SendMessage"}
     assert allowed_on(resources, "OnLedger", "Google") == set()
+    assert allowed_on(resources, "OnLedger", "Webhooks") == {"sqs:SendMessage"}
+    assert allowed_on(resources, "OnRecords", "Webhooks") == set()
     assert allowed_on(resources, "OnRecords", "Google") == {"sqs:SendMessage"}
 
 
-@pytest.mark.parametrize("worker", ["OnWallet", "OnGoogle"])
-def test_wallet_workers_only_read_the_ledger_and_see_no_order(resources: Json, worker: str) -> None:
+@pytest.mark.parametrize("worker", ["OnWallet", "OnGoogle", "OnWebhooks"])
+def test_these_workers_only_read_the_ledger_and_see_no_order(resources: Json, worker: str) -> None:
     assert allowed_on(resources, worker, "Ledger") == {"dynamodb:GetItem", "dynamodb:Query"}
     assert allowed_on(resources, worker, "Orders") == set()
 
@@ -188,6 +191,14 @@ def test_wallet_workers_only_read_the_ledger_and_see_no_order(resources: Json, w
 def test_the_wallet_worker_hands_on_to_googles(resources: Json) -> None:
     assert allowed_on(resources, "OnWallet", "Google") == {"sqs:SendMessage"}
     assert "sqs:SendMessage" in allowed_on(resources, "OnWallet", "Wallet")
+
+
+def test_webhooks_are_sent_from_their_queue_and_asked_for_by_the_api(resources: Json) -> None:
+    assert allowed_on(resources, "APIHandler", "Webhooks") == {"sqs:SendMessage"}
+    assert "sqs:SendMessage" in allowed_on(resources, "OnWebhooks", "Webhooks")
+    assert allowed_on(resources, "OnWebhooks", "Wallet") == set()
+    told = merge_template("prod")["Parameters"]["LocalWebhooks"]
+    assert told["Default"] == "false"
 
 
 def test_the_operator_reaches_records_only(resources: Json) -> None:
@@ -245,7 +256,9 @@ def test_of_records_only_members_and_versions_are_routed(resources: Json) -> Non
     assert json.loads(pattern["Pattern"]) == {"dynamodb": {"NewImage": kinds}}
 
 
-@pytest.mark.parametrize(("name", "tries"), [("Wallet", 480), ("Google", 240), ("Due", 5)])
+@pytest.mark.parametrize(
+    ("name", "tries"), [("Wallet", 480), ("Google", 240), ("Due", 5), ("Webhooks", 480)]
+)
 def test_a_failed_message_comes_again_and_then_is_set_aside(
     resources: Json, name: str, tries: int
 ) -> None:
@@ -277,7 +290,7 @@ def test_every_function_that_fails_or_is_throttled_raises_an_alarm(resources: Js
 def test_what_waits_or_is_given_up_raises_an_alarm(resources: Json) -> None:
     assert alarms_on(resources, "IteratorAge") == {"OnLedger", "OnRecords"}
     given_up = alarms_on(resources, "ApproximateNumberOfMessagesVisible")
-    assert given_up == {"WalletDead", "GoogleDead", "DueDead", "Parked"}
+    assert given_up == {"WalletDead", "GoogleDead", "DueDead", "WebhooksDead", "Parked"}
     metrics = {
         alarm["MetricName"] for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
     }
@@ -308,6 +321,7 @@ def test_every_function_is_told_everything(template: Json) -> None:
         "GOOGLE_QUEUE_URL",
         "PARKED_QUEUE_URL",
         "DUE_QUEUE_URL",
+        "WEBHOOKS_QUEUE_URL",
         "BASE_URL",
         "PARAMETERS_PATH",
         "APNS_HOST",
@@ -315,6 +329,7 @@ def test_every_function_is_told_everything(template: Json) -> None:
         "APNS_CA",
         "GOOGLE_WALLET_URL",
         "STRIPE_URL",
+        "LOCAL_WEBHOOKS",
     }
     assert template["Parameters"]["ParametersPath"]["Default"] == "/regulars/prod"
 

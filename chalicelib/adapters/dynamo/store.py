@@ -17,6 +17,7 @@ from chalicelib.adapters.dynamo.programs import DynamoPrograms
 from chalicelib.adapters.dynamo.records import Records
 from chalicelib.adapters.dynamo.referrals import DynamoReferrals
 from chalicelib.adapters.dynamo.vouchers import DynamoVouchers
+from chalicelib.adapters.dynamo.webhooks import DynamoWebhooks
 from chalicelib.domain.ports import Store
 
 
@@ -40,5 +41,6 @@ def dynamo_store(client: Any, ledger_table: str, orders_table: str, records_tabl
         audit=DynamoAudit(records),
         billings=DynamoBillings(records),
         referrals=referrals,
+        webhooks=DynamoWebhooks(records),
         counters=DynamoCounters(records),
     )

@@ -39,6 +39,8 @@ from chalicelib.domain.program.program import ProgramHead, PublishedVersion
 from chalicelib.domain.referrals.checks import Traces, together
 from chalicelib.domain.referrals.referral import Referral, ReferralChange, State, Tally
 from chalicelib.domain.rewards.voucher import Use, Voucher, VoucherChange
+from chalicelib.domain.webhooks.delivery import Delivery, Health
+from chalicelib.domain.webhooks.endpoint import Endpoint
 from chalicelib.kernel.clock import Instant
 from chalicelib.kernel.meter import current
 
@@ -850,6 +852,96 @@ class MemoryReferrals:
             self._traces.pop((program_id, member_id), None)
 
 
+class MemoryWebhooks:
+    """Endpoints and deliveries; none is ever forgotten here."""
+
+    def __init__(self) -> None:
+        self._endpoints: dict[tuple[str, str], Endpoint] = {}
+        self._health: dict[tuple[str, str], Health] = {}
+        self._deliveries: dict[tuple[str, str], dict[str, Delivery]] = {}
+
+    def create(self, endpoint: Endpoint) -> bool:
+        with _LOCK:
+            key = (endpoint.program_id, endpoint.id)
+            return self._endpoints.setdefault(key, endpoint) == endpoint
+
+    def get(self, program_id: str, endpoint_id: str) -> Endpoint | None:
+        with _LOCK:
+            return self._endpoints.get((program_id, endpoint_id))
+
+    def of_program(self, program_id: str) -> list[Endpoint]:
+        with _LOCK:
+            rows = sorted(self._endpoints.items())
+        return [one for (of, _), one in rows if of == program_id]
+
+    def replace(self, endpoint: Endpoint, was: Endpoint) -> bool:
+        with _LOCK:
+            key = (endpoint.program_id, endpoint.id)
+            now = self._endpoints.get(key)
+            if now == endpoint:
+                return True
+            if now is None or now.revision != was.revision:
+                return False
+            self._endpoints[key] = endpoint
+            return True
+
+    def remove(self, endpoint: Endpoint) -> None:
+        with _LOCK:
+            key = (endpoint.program_id, endpoint.id)
+            self._endpoints.pop(key, None)
+            self._health.pop(key, None)
+
+    def health(self, program_id: str, endpoint_id: str) -> Health:
+        with _LOCK:
+            key = (program_id, endpoint_id)
+            return self._health.get(key, Health(program_id, endpoint_id))
+
+    def put_health(self, health: Health) -> bool:
+        with _LOCK:
+            key = (health.program_id, health.endpoint_id)
+            now = self.health(*key)
+            if now == health:
+                return True
+            if now.revision != health.revision - 1:
+                return False
+            self._health[key] = health
+            return True
+
+    def add(self, delivery: Delivery) -> bool:
+        with _LOCK:
+            return self._of(delivery).setdefault(delivery.id, delivery) == delivery
+
+    def delivery(self, program_id: str, endpoint_id: str, delivery_id: str) -> Delivery | None:
+        with _LOCK:
+            return self._deliveries.get((program_id, endpoint_id), {}).get(delivery_id)
+
+    def put(self, delivery: Delivery) -> bool:
+        with _LOCK:
+            now = self._of(delivery).get(delivery.id)
+            if now == delivery:
+                return True
+            if now is None or now.revision != delivery.revision - 1:
+                return False
+            self._of(delivery)[delivery.id] = delivery
+            return True
+
+    def newest(
+        self, program_id: str, endpoint_id: str, before: str | None, limit: int
+    ) -> list[Delivery]:
+        with _LOCK:
+            rows = sorted(self._deliveries.get((program_id, endpoint_id), {}).items())
+        return [one for id_, one in rows[::-1] if before is None or id_ < before][:limit]
+
+    def oldest(self, program_id: str, endpoint_id: str, after: str, limit: int) -> list[Delivery]:
+        with _LOCK:
+            rows = sorted(self._deliveries.get((program_id, endpoint_id), {}).items())
+        return [one for id_, one in rows if id_ > after][:limit]
+
+    def _of(self, delivery: Delivery) -> dict[str, Delivery]:
+        key = (delivery.program_id, delivery.endpoint_id)
+        return self._deliveries.setdefault(key, {})
+
+
 class MemoryCounters:
     """Counters; they never end here."""
 
@@ -880,5 +972,6 @@ def memory_store() -> Store:
         audit=MemoryAudit(),
         billings=MemoryBillings(),
         referrals=referrals,
+        webhooks=MemoryWebhooks(),
         counters=MemoryCounters(),
     )
