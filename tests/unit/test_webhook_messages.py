@@ -66,6 +66,7 @@ def test_a_delivery_whose_first_message_was_not_sent_gets_it_when_it_is_told_aga
     world, post, queue, told = begun()
     with pytest.raises(Unavailable):
         work(Post(post.context, post.sender, Away()), told)
+    world.shop.clock.at += 180_000
     work(post, told)
     [message] = queue.messages
     work(post, of_text(message))
