@@ -70,7 +70,7 @@ deploy: setup
 		$(foreach parameter,$(PARAMETERS),--parameter "$(parameter)")
 
 test: setup
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest $(ARGS)
 
 soak: setup
 	@$(BIN)/python -m tests.simulation --first $(FROM) --seeds $(SEEDS)

@@ -36,14 +36,6 @@ for _name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
 make_client("dynamodb", REGION)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps on one worker the tests of a folder that starts a service of its own."""
-    for item in items:
-        if item.path.parent.name in ("e2e", "races"):
-            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
-
-
 @pytest.fixture(scope="session", autouse=True)
 def no_network() -> Iterator[None]:
     """Fails whatever connects to anything but this machine.
