@@ -70,7 +70,7 @@ deploy: setup
 		$(foreach parameter,$(PARAMETERS),--parameter "$(parameter)")
 
 test: setup
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --no-loadscope-reorder $(ARGS)
 
 soak: setup
 	@$(BIN)/python -m tests.simulation --first $(FROM) --seeds $(SEEDS)

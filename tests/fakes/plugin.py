@@ -8,6 +8,7 @@ from typing import Any
 
 import moto.core.models  # noqa: F401 (before any client is made)
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from chalicelib.adapters.aws import make_client
 from chalicelib.adapters.dynamo.store import dynamo_store
@@ -34,6 +35,19 @@ for _name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
     os.environ.pop(_name, None)
 # The session remembers these credentials before moto sets its own.
 make_client("dynamodb", REGION)
+
+
+class _ByService(LoadScopeScheduling):
+    """Gives the tests of a folder that starts a service of its own to one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = nodeid.split("/")[1]
+        return folder if folder in ("e2e", "races") else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """What `make test` deals its tests out with."""
+    return _ByService(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
