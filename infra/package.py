@@ -15,6 +15,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 import chalice
@@ -50,24 +51,27 @@ def package(stage: str, root: Path = ROOT, *, with_dependencies: bool = True) ->
     """
     folder = root / "build" / (stage if with_dependencies else f"{stage}-bare")
     made = Package(stage, folder / "sam.json", folder / "deployment.zip")
-    fingerprint = _fingerprint(root)
-    kept = folder / "fingerprint"
-    if kept.exists() and kept.read_text() == fingerprint and made.archive.exists():
-        say(f"build/{folder.name} is up to date")
+    folder.parent.mkdir(exist_ok=True)
+    with (folder.parent / f"{folder.name}.lock").open("w") as lock:
+        flock(lock, LOCK_EX)  # one process makes it, the others find it made
+        fingerprint = _fingerprint(root)
+        kept = folder / "fingerprint"
+        if kept.exists() and kept.read_text() == fingerprint and made.archive.exists():
+            say(f"build/{folder.name} is up to date")
+            return made
+        shutil.rmtree(folder, ignore_errors=True)
+        source = folder / "source"
+        _stage_source(root, source, stage)
+        if with_dependencies:
+            _stage_dependencies(root, source, stage)
+        with step(f"Packaging for {stage} with Chalice"):
+            _run_chalice(source, folder, stage)
+        with step("Checking the template with cfn-lint"):
+            run([_tool("cfn-lint"), str(made.template)])
+        kept.write_text(fingerprint)
+        size = made.archive.stat().st_size / 1e6
+        say(f"Packaged build/{folder.name}: sam.json and deployment.zip of {size:.1f} MB")
         return made
-    shutil.rmtree(folder, ignore_errors=True)
-    source = folder / "source"
-    _stage_source(root, source, stage)
-    if with_dependencies:
-        _stage_dependencies(root, source, stage)
-    with step(f"Packaging for {stage} with Chalice"):
-        _run_chalice(source, folder, stage)
-    with step("Checking the template with cfn-lint"):
-        run([_tool("cfn-lint"), str(made.template)])
-    kept.write_text(fingerprint)
-    size = made.archive.stat().st_size / 1e6
-    say(f"Packaged build/{folder.name}: sam.json and deployment.zip of {size:.1f} MB")
-    return made
 
 
 def _fingerprint(root: Path) -> str:

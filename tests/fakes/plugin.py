@@ -1,5 +1,6 @@
 """Fixtures that many tests share, and the guard that keeps them off the network."""
 
+import json
 import os
 import socket
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from chalicelib.adapters.aws import make_client
 from chalicelib.adapters.dynamo.store import dynamo_store
 from chalicelib.adapters.memory.store import memory_store
 from chalicelib.domain.ports import Store
+from infra.package import package
 from infra.tables import create_tables
 from local.certificates import Certificates, ensure
 from local.cloud import ACCOUNT, REGION, running_cloud
@@ -48,6 +50,13 @@ class _ByService(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     """What `make test` deals its tests out with."""
     return _ByService(config, log)
+
+
+@pytest.fixture(scope="session")
+def template() -> dict[str, Any]:
+    """Packaged without the dependencies, which do not show in it."""
+    read: dict[str, Any] = json.loads(package("prod", with_dependencies=False).template.read_text())
+    return read
 
 
 @pytest.fixture(scope="session", autouse=True)

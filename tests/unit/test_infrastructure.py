@@ -9,7 +9,6 @@ import pytest
 import yaml
 from moto import mock_aws
 
-from infra.package import package
 from infra.tables import create_tables, table_definitions
 from infra.template import RESOURCES, merge_template
 
@@ -35,13 +34,6 @@ APPEND = {
 RESOURCES_OF_AN_API = 300  # docs.aws.amazon.com/apigateway, "Quotas"
 
 Json = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def template() -> Json:
-    """Packaged without the dependencies, which do not show in it."""
-    read: Json = json.loads(package("prod", with_dependencies=False).template.read_text())
-    return read
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,6 @@ from chalicelib.kernel.clock import DAY, HOUR, MINUTE, SECOND
 from chalicelib.services.google_passes import bring
 from chalicelib.services.pass_messages import LEASE
 from chalicelib.services.passes import PassKey, heard_of_google
-from infra.package import package
 from local.apns import PushService
 from local.certificates import ISSUER_ID, LOGO_URL, PASS_TYPE_ID, Certificates
 from local.google_wallet import GoogleWalletStandIn
@@ -449,9 +448,8 @@ def test_a_storm_of_429_passes_and_the_latest_state_arrives(world: World, tmp_pa
 
 
 @pytest.fixture(scope="module")
-def functions() -> Any:
-    template = package("prod", with_dependencies=False).template.read_text()
-    return json.loads(template)["Resources"]
+def functions(template: dict[str, Any]) -> Any:
+    return template["Resources"]
 
 
 def source(functions: Any, name: str) -> Any:
