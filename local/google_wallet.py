@@ -22,11 +22,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import repeat
 from pathlib import Path
-from socket import SHUT_RDWR, socket
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -43,6 +41,7 @@ from cryptography.hazmat.primitives.serialization import (
 from chalicelib.kernel.clock import DAY, SECOND, Clock, SystemClock
 from local.discovery import Discovery
 from local.google_callbacks import Callbacks
+from local.loopback import LoopbackServer
 
 EMAIL = "regulars@stand-in.iam.gserviceaccount.com"
 SCOPE = "https://www.googleapis.com/auth/wallet_object.issuer"
@@ -102,14 +101,13 @@ class GoogleWalletStandIn:
         self.tokens: dict[str, int] = {}  # given out, and until which second
         self.requests: list[dict[str, Any]] = []  # method, path, query, body, status of the answer
         self._lock = threading.Lock()
-        self._server = Server(("127.0.0.1", port), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._server = LoopbackServer(port, _handler(self))
+        self.url = self._server.url
         self._key = key or self._stored_key()
         self._write("service_account", self.service_account)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._server.start()
         return self
 
     def __exit__(
@@ -118,10 +116,7 @@ class GoogleWalletStandIn:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._server.shutdown()
-        self._server.hang_up()
-        self._server.server_close()
-        self._thread.join()
+        self._server.stop()
 
     @property
     def service_account(self) -> dict[str, str]:
@@ -386,26 +381,6 @@ def _check_balances(resource: Resource) -> None:
         balance = resource.get(place, {"balance": {"int": 0}}).get("balance", {})
         if len(balance) != 1:
             raise Refused(400, f"{place}.balance must have exactly one form.")
-
-
-class Server(ThreadingHTTPServer):
-    """Ends with all its connections: a client may keep one for long."""
-
-    daemon_threads = False  # so that closing waits for them
-
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
-        super().__init__(address, handler)
-        self._connections: list[socket] = []
-
-    def get_request(self) -> tuple[socket, Any]:
-        connection, address = super().get_request()
-        self._connections.append(connection)
-        return connection, address
-
-    def hang_up(self) -> None:
-        for connection in self._connections:
-            with suppress(OSError):  # closed already
-                connection.shutdown(SHUT_RDWR)
 
 
 def _handler(stand_in: GoogleWalletStandIn) -> type[BaseHTTPRequestHandler]:

@@ -16,7 +16,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from chalicelib.kernel.clock import Clock, SystemClock
-from local.google_wallet import Server
+from local.loopback import LoopbackServer
 from local.stripe_stand_in import (  # noqa: F401 (their routes)
     checkout_page,
     coupons,
@@ -83,15 +83,14 @@ class StripeStandIn:
         self._faults = Faults()
         self._keys = Keys(self.world)
         self._lock = threading.RLock()
-        self._server = Server(("127.0.0.1", port), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self.url = self.world.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._server = LoopbackServer(port, _handler(self))
+        self.url = self.world.url = self._server.url
         if webhook_url:
             self._replace_endpoint(webhook_url, webhook_secret, list(enabled_events))
 
     def __enter__(self) -> Self:
         self.webhooks.start()
-        self._thread.start()
+        self._server.start()
         return self
 
     def __exit__(
@@ -100,10 +99,7 @@ class StripeStandIn:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._server.shutdown()
-        self._server.hang_up()
-        self._server.server_close()
-        self._thread.join()
+        self._server.stop()
         self.webhooks.stop()
         if self.folder is not None:
             self.world.save(self.folder)
