@@ -373,8 +373,6 @@ def use_promotion(call: Call, member_id: str) -> EntitlementsView | Refusal:
     period for nothing.
     """
     desk = _desk(call)
-    if isinstance(desk, Refusal):
-        return desk
     key = call.idempotency_key or ""
     done = memberships.use_promotion(desk, member_id, call.body.promotion_code, key)
     return done if isinstance(done, Refusal) else _entitlements_view(call, done)
