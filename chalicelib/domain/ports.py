@@ -33,6 +33,14 @@ from chalicelib.domain.program.program import ProgramHead, PublishedVersion
 from chalicelib.domain.referrals.checks import Traces
 from chalicelib.domain.referrals.referral import Referral, ReferralChange, State, Tally
 from chalicelib.domain.rewards.voucher import Use, Voucher, VoucherChange
+from chalicelib.domain.stores.connection import Connection, Progress, Trouble
+from chalicelib.domain.stores.facts import (
+    Heard,
+    OrderSaid,
+    OrdersChanged,
+    StoreDiscount,
+    StoreMessage,
+)
 from chalicelib.domain.webhooks.delivery import Delivery, Health
 from chalicelib.domain.webhooks.endpoint import Endpoint
 from chalicelib.kernel.clock import Instant
@@ -789,6 +797,124 @@ class Referrals(Protocol):
 
     def forget(self, program_id: str, member_id: str) -> None:
         """Removes the traces of a member."""
+
+
+class StoreApi(Protocol):
+    """The API of one connected store.
+
+    All raise `Unavailable` where it cannot be reached, throttles or answers 5xx, and `Fault` where
+    it refuses us.
+    """
+
+    def changed(self, since: Instant, cursor: str | None) -> OrdersChanged:
+        """A page of all orders that were changed at `since` or later, oldest change first."""
+
+    def order(self, order_id: str) -> OrderSaid | None:
+        """One order as it is now; None where there is none."""
+
+    def put_discount(self, discount: StoreDiscount) -> None:
+        """Makes a code that is good for one order; nothing where there is one of its name."""
+
+    def end_discount(self, code: str) -> None:
+        """Ends a code; nothing where there is none."""
+
+
+class StoreSystem(Protocol):
+    """A system that stores run on.
+
+    `source` is what orders are said to be from, `money` is the currency of the program.
+    """
+
+    def hear(
+        self,
+        message: StoreMessage,
+        secrets: Sequence[str],
+        source: str,
+        money: str,
+        now: Instant,
+    ) -> Heard:
+        """What a message says.
+
+        Raises `BadSignature` where no holder of any of `secrets` signed just this message,
+        `Unreadable` where it is not as the system's documentation says.
+        """
+
+    def api(self, connection: Connection, access: str, money: str) -> StoreApi:
+        """The API of a store; `access` is the token that its owner gave us."""
+
+    def access_problem(self, access: str) -> str | None:
+        """Why a text cannot be a token of this system; None where it can."""
+
+
+class Stores(Protocol):
+    """Which stores are connected, and what waits of them. Reads of one are strong."""
+
+    def create(self, connection: Connection) -> bool:
+        """False where its id is taken."""
+
+    def get(self, store_id: str) -> Connection | None:
+        """The connection of any program: whether the caller may see it is its own doing."""
+
+    def of_program(self, program_id: str) -> list[Connection]:
+        """All of a program, by id."""
+
+    def all(self) -> list[Connection]:
+        """Of every program; a moment old perhaps."""
+
+    def replace(self, connection: Connection, was: Connection) -> bool:
+        """Writes a changed one (of `revision + 1`); False where another writer came first."""
+
+    def remove(self, connection: Connection) -> None:
+        """Removes a connection, how far its orders were pulled and what its topics counted."""
+
+    def heard(self, store_id: str, message_id: str) -> bool:
+        """Whether the message was done before."""
+
+    def mark_heard(self, store_id: str, message_id: str, expires_at: Instant) -> None: ...
+
+    def count(self, store_id: str, topic: str) -> None:
+        """Counts a message; a retry may count twice."""
+
+    def counts(self, store_id: str) -> dict[str, int]:
+        """How many messages came, by topic."""
+
+    def add_trouble(self, trouble: Trouble) -> None:
+        """Keeps it until it expires, over the one of its id."""
+
+    def troubles(self, store_id: str, before: str | None, limit: int) -> list[Trouble]:
+        """Newest first, below the id `before`."""
+
+    def keep(self, program_id: str, owner: Claim, said: OrderSaid, expires_at: Instant) -> None:
+        """Keeps an order of nobody we know, over what an earlier change of it said."""
+
+    def kept(self, program_id: str, owner: Claim) -> list[OrderSaid]: ...
+
+    def unkeep(self, program_id: str, owner: Claim, source: str, order_id: str) -> None: ...
+
+    def progress(self, program_id: str, store_id: str) -> Progress | None: ...
+
+    def put_progress(self, progress: Progress) -> bool:
+        """Writes over that of the revision before; False where another writer came first."""
+
+
+class Files(Protocol):
+    """Large files, of imports and exports."""
+
+    def upload_url(self, name: str, expires_in_seconds: int, max_bytes: int) -> str:
+        """Where the caller may put the file, by one PUT."""
+
+    def download_url(self, name: str, expires_in_seconds: int) -> str: ...
+
+    def size(self, name: str) -> int | None:
+        """In bytes; None where there is none."""
+
+    def read(self, name: str, start: int, length: int) -> bytes:
+        """So many bytes from `start` on, fewer at the end. Raises `Unavailable`."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Writes a file over the one there is."""
+
+    def remove(self, name: str) -> None: ...
 
 
 class Counters(Protocol):

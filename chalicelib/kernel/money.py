@@ -3,7 +3,11 @@
 Source: ISO 4217 list one; the number of decimals is the currency's minor unit.
 """
 
+import re
+from decimal import ROUND_HALF_UP, Decimal
+
 _THOUSANDTHS = 3  # decimals
+_LONGEST = 40  # characters of an amount
 MAX_AMOUNT = 10**12  # of minor units, points or anything else counted
 
 _TWO_DECIMALS = (
@@ -46,3 +50,19 @@ def format_amount(amount: int, code: str) -> str:
         return str(amount)
     whole, part = divmod(abs(amount), 10**decimals)
     return f"{'-' if amount < 0 else ''}{whole}.{part:0{decimals}d}"
+
+
+def minor_units(text: str, code: str) -> int:
+    """`12.50` of `EUR` as 1250, rounded half away from zero; the other way from `format_amount`.
+
+    Raises `ValueError` for what is no plain decimal number, is of an unknown currency, or is above
+    `MAX_AMOUNT` either way.
+    """
+    if code not in DECIMALS:
+        raise ValueError(f"{code} is not a currency of ISO 4217")
+    if len(text) > _LONGEST or not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text, re.ASCII):
+        raise ValueError(f"{text[:_LONGEST]!r} is not an amount")
+    scaled = Decimal(text).scaleb(DECIMALS[code]).quantize(Decimal(1), ROUND_HALF_UP)
+    if abs(scaled) > MAX_AMOUNT:
+        raise ValueError(f"{text} is above every amount")
+    return int(scaled)

@@ -1,0 +1,1 @@
+"""Stores: what the systems that sell say of orders and customers."""
