@@ -358,6 +358,14 @@ class Parked:
     reason: str | None = None
 
 
+@dataclass(frozen=True, order=True)
+class Latest:
+    """Which content of an order its store said last. Of two of the same time one is the later."""
+
+    at: Instant
+    fingerprint: bytes  # of a content that is kept
+
+
 @dataclass(frozen=True)
 class OrderRecord:
     """An order and the member it belongs to, for ever."""
@@ -368,6 +376,7 @@ class OrderRecord:
     fingerprint: bytes
     paid: bool = True
     parked: tuple[Parked, ...] = ()
+    latest: Latest | None = None  # None: this content
 
     def repeats(self, other: "OrderRecord") -> bool:
         """Whether both say the same of the order."""
@@ -428,6 +437,12 @@ class Orders(Protocol):
         self, program_id: str, source: str, order_id: str, fingerprint: bytes
     ) -> Order | None:
         """A content that the order had beside that of its record."""
+
+    def put_latest(self, record: OrderRecord, latest: Latest) -> bool:
+        """Says which content is the latest, over what `record` says of it.
+
+        False where the stored record says something else.
+        """
 
     def of_member(
         self, program_id: str, member_id: str, after: str | None, limit: int
