@@ -10,7 +10,7 @@ from chalicelib.domain.access.audit import AuditRow
 from chalicelib.domain.access.keys import ApiKey
 from chalicelib.domain.cards.card import Card, Colors, IssuedPass
 from chalicelib.domain.cards.message import PassMessage, Said
-from chalicelib.domain.errors import Refusal
+from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.commands import RefundOrder
 from chalicelib.domain.ledger.entries import LogKey, StoredEntry
@@ -857,8 +857,8 @@ class StoreSystem(Protocol):
     def api(self, connection: Connection, access: str, money: str) -> StoreApi:
         """The API of a store; `access` is the token that its owner gave us."""
 
-    def access_problem(self, access: str) -> str | None:
-        """Why a text cannot be a token of this system; None where it can."""
+    def problems(self, address: str, access: str | None) -> list[FieldError]:
+        """What of `address` and `access` cannot be of this system; empty: nothing."""
 
 
 class Stores(Protocol):
@@ -906,10 +906,20 @@ class Stores(Protocol):
 
     def unkeep(self, program_id: str, owner: Claim, source: str, order_id: str) -> None: ...
 
-    def progress(self, program_id: str, store_id: str) -> Progress | None: ...
+    def progress(self, store_id: str) -> Progress | None: ...
 
     def put_progress(self, progress: Progress) -> bool:
         """Writes over that of the revision before; False where another writer came first."""
+
+
+class Sealer(Protocol):
+    """Keeps secrets of others where nobody else can read them."""
+
+    def seal(self, owner: str, secret: str) -> bytes:
+        """The same bytes for the same secret of the same owner."""
+
+    def open(self, owner: str, sealed: bytes) -> str:
+        """Raises `Corrupt` where it was not sealed for this owner with our key."""
 
 
 class Files(Protocol):
@@ -969,4 +979,5 @@ class Store:
     billings: Billings
     referrals: Referrals
     webhooks: Webhooks
+    stores: Stores
     counters: Counters
