@@ -2,7 +2,8 @@
 
     shop = SquareShop(clock)
     shop.start()
-    order_id = shop.order(Line("flat-white", 350, "2"), customer_id=shop.customer("ada@example.com"))
+    ada = shop.customer("ada@example.com")
+    order_id = shop.order(Line("flat-white", 350, "2"), customer_id=ada)
     shop.pay(order_id)
     shop.refund(order_id, {"flat-white": "1"})
     for headers, body in shop.messages: ...
@@ -308,6 +309,7 @@ def _errors(code: str) -> Object:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # the body does not wait until its headers were received
     shop: SquareShop
 
     def respond(self) -> None:
