@@ -206,12 +206,14 @@ class Runtime:
 
             return Shopify(allow_local=local)
         if kind is StoreKind.WOOCOMMERCE:
+            from chalicelib.adapters.public_http import PublicHttp
             from chalicelib.adapters.stores.woocommerce import WooCommerce
 
-            return WooCommerce(allow_local=local)
+            return WooCommerce(PublicHttp(allow_local=local))
+        from chalicelib.adapters.http import Http
         from chalicelib.adapters.stores.square import Square
 
-        return Square(allow_local=local)
+        return Square(Http(), allow_local=local)
 
     @cached_property
     def webhook_sender(self) -> WebhookSender:

@@ -10,7 +10,7 @@ from chalicelib.domain.access.audit import AuditRow
 from chalicelib.domain.access.keys import ApiKey
 from chalicelib.domain.cards.card import Card, Colors, IssuedPass
 from chalicelib.domain.cards.message import PassMessage, Said
-from chalicelib.domain.errors import FieldError, Refusal
+from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.commands import RefundOrder
 from chalicelib.domain.ledger.entries import LogKey, StoredEntry
@@ -857,8 +857,11 @@ class StoreSystem(Protocol):
     def api(self, connection: Connection, access: str, money: str) -> StoreApi:
         """The API of a store; `access` is the token that its owner gave us."""
 
-    def problems(self, address: str, access: str | None) -> list[FieldError]:
-        """What of `address` and `access` cannot be of this system; empty: nothing."""
+    def address_problem(self, address: str) -> str | None:
+        """Why no store of this system can be at an address; None where one can."""
+
+    def access_problem(self, access: str) -> str | None:
+        """Why a text cannot be a token of this system; None where it can."""
 
 
 class Stores(Protocol):

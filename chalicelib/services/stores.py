@@ -57,7 +57,7 @@ def connect(
     disconnected and connected anew.
     """
     store_id = derived_id(context.keyring.key("ids"), "sto", here.program_id, source)
-    errors = system.problems(wish.address or "", wish.access)
+    errors = _problems(system, wish)
     if source in RESERVED_SOURCES:
         errors = [*errors, FieldError("source", f"{source} is a reserved name")]
     if errors:
@@ -106,16 +106,15 @@ def change_store(
     context: Context, here: Here, system: StoreSystem, store_id: str, wish: Wish
 ) -> tuple[Connection, Connection] | Refusal:
     """As it was and as it is. A new secret is good at once, the old one for a day more."""
+    errors = _problems(system, wish)
+    if errors:
+        return _invalid(errors)
     now = context.clock.now()
 
-    def changed(was: Connection) -> Connection | Refusal:
-        address = was.address if wish.address is None else wish.address
-        errors = system.problems(address, wish.access)
-        if errors:
-            return _invalid(errors)
+    def changed(was: Connection) -> Connection:
         return replace(
             was,
-            address=address,
+            address=was.address if wish.address is None else wish.address,
             secrets=_rotated(context, was, wish.secret, now),
             access=context.sealer.seal(was.id, wish.access) if wish.access else was.access,
             enrols=was.enrols if wish.enrols is None else wish.enrols,
@@ -156,6 +155,13 @@ def troubles(
     if isinstance(found, Refusal):
         return found
     return context.store.stores.troubles(store_id, before, limit)
+
+
+def _problems(system: StoreSystem, wish: Wish) -> list[FieldError]:
+    address = system.address_problem(wish.address) if wish.address is not None else None
+    access = system.access_problem(wish.access) if wish.access is not None else None
+    found = {"address": address, "access": access}
+    return [FieldError(name, problem) for name, problem in found.items() if problem]
 
 
 def _rotated(

@@ -19,12 +19,12 @@ FUNCTIONS = [
     "OnHour",
     "OnLedger",
     "OnRecords",
+    "OnStores",
     "OnWallet",
     "OnWebhooks",
-    "OnStores",
     "Operator",
 ]
-SECONDS = {"OnHour": 300, "OnGoogle": 60}
+SECONDS = {"OnHour": 300, "OnGoogle": 60, "OnStores": 60}
 TABLES = ["Ledger", "Orders", "Records"]
 APPEND = {
     "dynamodb:ConditionCheckItem",
@@ -150,13 +150,15 @@ def test_nobody_changes_or_removes_what_is_in_the_ledger(resources: Json, functi
     assert of_items <= APPEND
 
 
-def test_only_the_api_and_the_worker_of_time_append_to_the_ledger(resources: Json) -> None:
+def test_only_the_api_and_the_workers_of_time_and_stores_append_to_the_ledger(
+    resources: Json,
+) -> None:
     writers = [
         function
         for function in FUNCTIONS
         if "dynamodb:PutItem" in allowed_on(resources, function, "Ledger")
     ]
-    assert writers == ["APIHandler", "OnDue"]
+    assert writers == ["APIHandler", "OnDue", "OnStores"]
 
 
 def test_routers_read_their_stream_and_send(resources: Json) -> None:
