@@ -13,6 +13,7 @@ from chalicelib import wiring
 from chalicelib.services.pass_messages import to_deliver
 from chalicelib.services.passes import PassKey
 from chalicelib.services.refreshes import SETTLE_SECONDS, first_pages
+from chalicelib.services.store_work import voucher_changed
 from chalicelib.services.sweeps import message
 from chalicelib.services.webhook_deliveries import Announcement, to_text
 
@@ -37,13 +38,16 @@ def on_ledger(event: dict[str, Any]) -> None:
 def on_records(event: dict[str, Any]) -> None:
     """Members' profiles: the name on the card may have changed, and the birthday.
 
-    A new version of a program may change every card of it. A message to a member changes his card
-    on Apple's phones, and goes to Google by itself.
+    A voucher may be a code of a store, which must be made or ended there. A new version of a
+    program may change every card of it. A message to a member changes his card on Apple's phones,
+    and goes to Google by itself.
     """
     queues = wiring.queues()
     said = [one for one in map(_of_message, event["Records"]) if one is not None]
     queues.wallet.send([message(key.program_id, key.member_id) for key, _ in said])
     queues.google.send([to_deliver(*one) for one in said])
+    codes = [one for one in map(_of_voucher, event["Records"]) if one is not None]
+    queues.stores.send(_once(voucher_changed(*one) for one in codes))
     versions = [one for one in map(_of_version, event["Records"]) if one is not None]
     for version in versions:
         queues.wallet.send(first_pages(*version), SETTLE_SECONDS)
@@ -96,6 +100,15 @@ def _of_version(record: dict[str, Any]) -> tuple[str, int] | None:
     if image is None or image["kind"]["S"] != "version":
         return None
     return image["pk"]["S"].partition("#")[2], int(image["sk"]["S"].partition("#")[2])
+
+
+def _of_voucher(record: dict[str, Any]) -> tuple[str, str] | None:
+    """A program and the code of its voucher that was issued or changed."""
+    image = record["dynamodb"].get("NewImage")
+    if image is None or image["kind"]["S"] != "voucher":
+        return None
+    program_id, _, code = image["pk"]["S"].split("#")
+    return program_id, code
 
 
 def _of_message(record: dict[str, Any]) -> tuple[PassKey, str] | None:

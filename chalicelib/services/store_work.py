@@ -16,7 +16,7 @@ from chalicelib.domain.ports import Queue, StoreApi
 from chalicelib.domain.stores.connection import Connection, Progress, Trouble
 from chalicelib.domain.stores.facts import Fact, OrderSaid, OrdersChanged
 from chalicelib.kernel.clock import DAY, MINUTE, Instant
-from chalicelib.services import rights
+from chalicelib.services import rights, store_discounts
 from chalicelib.services.context import Context, Here, enter
 from chalicelib.services.store_orders import RECORDED, TO_ERASE, TO_FETCH, Counter, Took, take
 
@@ -88,13 +88,20 @@ def pull_now(queue: Queue, store: Connection) -> Refusal | None:
     return None
 
 
+def voucher_changed(program_id: str, code: str) -> str:
+    """The message that a voucher was issued or changed."""
+    return json.dumps({"program": program_id, "voucher": code})
+
+
 def work(desk: Desk, text: str) -> None:
     """Works one message. What is raised lets it come again."""
     message: dict[str, Any] = json.loads(text)
+    if "voucher" in message:
+        return _bring(desk, message["program"], message["voucher"])
     connection = desk.context.store.stores.get(message["store"])
     here = enter(desk.context, connection.program_id) if connection else None
     if connection is None or here is None:
-        return
+        return None
     counter = Counter(desk.context, here, connection)
     if "fetch" in message:
         _fetch(desk, counter, message["fetch"])
@@ -102,6 +109,25 @@ def work(desk: Desk, text: str) -> None:
         rights.erase(desk.context, here, message["erase"])
     else:
         _pull(desk, counter)
+    return None
+
+
+def _bring(desk: Desk, program_id: str, code: str) -> None:
+    """Brings the code of a voucher to its store. What the store refuses is told to the shop."""
+    here = enter(desk.context, program_id)
+    connection = store_discounts.store_of(desk.context, here, code) if here else None
+    if here is None or connection is None:
+        return
+    counter = Counter(desk.context, here, connection)
+    api = desk.api_of(connection)
+    try:
+        if api is None:
+            raise Fault(NO_ACCESS.detail)
+        store_discounts.bring(desk.context, here, api, code)
+    except (Unavailable, Contended):
+        raise
+    except Fault as fault:
+        report(counter, "discount", Took("a code of a reward", "discount_failed", str(fault)))
 
 
 def _fetch(desk: Desk, counter: Counter, order_id: str) -> None:

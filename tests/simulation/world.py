@@ -19,6 +19,7 @@ from chalicelib.adapters.memory.store import (
     MemoryVouchers,
     memory_store,
 )
+from chalicelib.adapters.vault import Vault
 from chalicelib.domain.errors import Contended, Unavailable
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.entries import LogKey, StoredEntry
@@ -207,6 +208,7 @@ class World:
             ids=SeededIds(self.random),
             pause=NoPause(),
             payments=lambda *_: None,
+            sealer=Vault(self._keyring.key("store secrets")),
         )
 
     def _around(self, name: str, call: partial[Any]) -> Any:

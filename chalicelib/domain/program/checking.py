@@ -20,8 +20,10 @@ from chalicelib.domain.earning.on_occasion import OnOccasionDocument
 from chalicelib.domain.earning.per_activity import PerActivityDocument
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.memberships.checking import check_plans
+from chalicelib.domain.pricing.amount import AmountDocument
 from chalicelib.domain.pricing.discount import DiscountDocument, basis_points
 from chalicelib.domain.pricing.ladder import LadderDocument, least
+from chalicelib.domain.pricing.percent import PercentDocument
 from chalicelib.domain.program.card import LongText, check_card, texts_of
 from chalicelib.domain.program.compiling import conditions_of, vocabulary
 from chalicelib.domain.program.document import ProgramDocument, TermsDocument
@@ -32,6 +34,7 @@ from chalicelib.domain.rewards.coupon import CouponDocument
 from chalicelib.domain.rewards.event import EventDocument
 from chalicelib.domain.rewards.gift import GiftDocument
 from chalicelib.domain.rewards.kinds import AnyReward
+from chalicelib.domain.rewards.voucher import VoucherDocument
 from chalicelib.domain.segments import RangeDocument, SegmentDocument
 from chalicelib.domain.texts import Text
 from chalicelib.domain.tiers.documents import LevelDocument
@@ -534,6 +537,8 @@ def _check_rewards(document: ProgramDocument) -> Iterator[FieldError]:
         if reward.voucher:
             until = (("valid_until", reward.voucher.valid_until),)
             yield from _check_days(f"{at}.voucher", until)
+        if reward.voucher and reward.voucher.store:
+            yield from _check_store(document, f"{at}.voucher", reward.voucher, reward)
         yield from _check_kind(document, at, reward)
     yield from _check_codes(document)
 
@@ -550,6 +555,31 @@ def _check_kind(document: ProgramDocument, at: str, reward: AnyReward) -> Iterat
             yield FieldError(f"{at}.voucher.uses", "money is used up by amounts, not by times")
     if isinstance(reward, EventDocument) and _moment(reward.begins_at) is None:
         yield FieldError(f"{at}.begins_at", "is no moment of the calendar")
+
+
+def _check_store(
+    document: ProgramDocument, at: str, voucher: VoucherDocument, reward: AnyReward
+) -> Iterator[FieldError]:
+    """A store's code is good for one order and takes an amount, or a share, off all of it."""
+    if voucher.uses != 1:
+        yield FieldError(f"{at}.uses", "a code of a store is used once")
+    if isinstance(reward, CashDocument):
+        return
+    name = reward.discount if isinstance(reward, CouponDocument) else ""
+    discount = next((one for one in document.discounts if one.id == name), None)
+    simple = (isinstance(discount, PercentDocument) and isinstance(discount.percent, int)) or (
+        isinstance(discount, AmountDocument) and not discount.each
+    )
+    narrowed = discount and (
+        discount.include
+        or discount.exclude
+        or discount.condition
+        or discount.campaign
+        or discount.at_most
+    )
+    if not simple or narrowed:
+        reason = "takes cash, or a discount of a whole percent or an amount off every order, only"
+        yield FieldError(f"{at}.store", reason)
 
 
 def _check_coded(document: ProgramDocument, at: str, name: str) -> Iterator[FieldError]:

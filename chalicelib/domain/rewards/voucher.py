@@ -20,6 +20,7 @@ UNUSABLE = {
     "expired": Refusal("voucher_expired", "the voucher expired"),
     "cancelled": Refusal("voucher_cancelled", "the voucher was cancelled"),
 }
+Source = Annotated[str, msgspec.Meta(pattern=whole(r"[a-z][a-z0-9_-]{0,31}"))]
 Code = Annotated[str, msgspec.Meta(pattern=whole(r"[A-Z0-9][A-Z0-9-]{2,39}"))]
 
 
@@ -28,12 +29,14 @@ class VoucherDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `generated` codes are ours; those of a `pool` are imported. It can be used `uses` times; one
     that pays money is used up by amounts. It is good for `valid_days`, or until a day (excluded).
+    With a `store`, the source of a connected one, the code is made there too, good for one order.
     """
 
     codes: Literal["generated", "pool"] = "generated"
     uses: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
     valid_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] | None = None
     valid_until: Day | None = None
+    store: Source | None = None
 
 
 class PublicCodeDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,6 +64,7 @@ class VoucherTerms:
     uses: int
     valid_days: int | None
     valid_until: date | None
+    store: str | None = None
 
     @classmethod
     def of(cls, document: VoucherDocument) -> "VoucherTerms":
@@ -70,6 +74,7 @@ class VoucherTerms:
             document.uses,
             document.valid_days,
             date.fromisoformat(until) if until else None,
+            document.store,
         )
 
     def last(self, today: date) -> date | None:
