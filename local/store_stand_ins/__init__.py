@@ -1,0 +1,1 @@
+"""Stand-ins for the systems that stores run on."""
