@@ -1,1 +1,1 @@
-"""Stand-ins for the systems that stores run on."""
+"""Stand-ins of the systems that stores run on."""

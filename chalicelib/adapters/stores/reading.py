@@ -21,7 +21,18 @@ def json_object(body: bytes) -> dict[str, Any]:
     found = json_value(body)
     if not isinstance(found, dict):
         raise Unreadable("the body is not an object")
+    if b"\\ud" in body.lower() and not _encodable(found):
+        raise Unreadable("the body holds half of a character")
     return found
+
+
+def _encodable(found: dict[str, Any]) -> bool:
+    """Whether no text holds half of a UTF-16 pair: nothing could store it."""
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
 
 
 def _no_constant(name: str) -> None:
@@ -33,6 +44,14 @@ def needed(found: dict[str, Any], name: str) -> Any:
     if found.get(name) is None:
         raise Unreadable(f"{name} is missing")
     return found[name]
+
+
+def needed_text(found: dict[str, Any], name: str) -> str:
+    """A text or a number that must be there, as text. Raises `Unreadable`."""
+    value = text(found, name)
+    if value is None:
+        raise Unreadable(f"{name} is missing")
+    return value
 
 
 def objects(found: dict[str, Any], name: str) -> list[dict[str, Any]]:

@@ -80,6 +80,9 @@ class WooCommerce:
     ) -> WooCommerceApi:
         return WooCommerceApi(self._http, connection.address, access, connection.source)
 
+    def address_problem(self, address: str) -> str | None:
+        return self._http.problem(address)
+
     def access_problem(self, access: str) -> str | None:
         if _ACCESS.fullmatch(access):
             return None
