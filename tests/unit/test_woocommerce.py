@@ -149,6 +149,11 @@ def test_coupons_fees_and_quantities_by_weight() -> None:
     assert order_of("order_coupon").customer.phone is None
 
 
+def test_a_code_of_ours_is_short() -> None:
+    rows = [{"id": 1, "code": "x" * 81}, {"id": 2, "code": ""}, {"id": 3, "code": "v-1"}]
+    assert order_of("order_723", coupon_lines=rows).discount_codes == ("v-1",)
+
+
 def test_yen_have_no_decimals_and_a_whole_refund_is_all_of_it() -> None:
     found = order_of("order_jpy")
     assert (found.order.total, found.order.lines[0].unit_price) == (1100, 500)
@@ -423,6 +428,7 @@ def test_a_body_of_garbage_is_unreadable_or_read(topic: str, body: bytes) -> Non
         {"id": "12; DROP"},
         {"line_items": [1]},
         {"line_items": [{"total": "1.00"}]},
+        {"customer_id": "ada"},
         {"refunds": [{"id": 1, "total": "much"}]},
     ],
 )
