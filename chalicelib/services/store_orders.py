@@ -116,6 +116,12 @@ def credit_kept(
     return done
 
 
+def credit_account(context: Context, here: Here, member: Member) -> None:
+    """Gives a member what was kept for the account that the shop just said is his."""
+    owners = [one for one in member.claims if one.kind == "external_id"]
+    credit_kept(context, here, member.id, owners)
+
+
 def _order(counter: Counter, said: OrderSaid) -> list[Took]:
     context, here = counter.context, counter.here
     if said.is_test and here.program.mode is Mode.LIVE:
