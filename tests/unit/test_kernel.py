@@ -131,6 +131,29 @@ def test_fault_27_money_knows_the_decimals_of_its_currency() -> None:
     assert not money.is_currency("XXX")
 
 
+@pytest.mark.parametrize(
+    ("text", "code", "amount"),
+    [
+        ("12.50", "EUR", 1250),
+        ("12.505", "EUR", 1251),
+        ("-0.005", "EUR", -1),
+        ("1250", "JPY", 1250),
+        ("0.005", "KWD", 5),
+        ("1." + "0" * 38, "EUR", 100),
+    ],
+)
+def test_decimal_texts_are_amounts(text: str, code: str, amount: int) -> None:
+    assert money.minor_units(text, code) == amount
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1e5", "NaN", "1,50", "+1", ".5", "1.", "١", "9" * 13, "9" * 40, "1." + "0" * 39]
+)
+def test_other_texts_are_none(text: str) -> None:
+    with pytest.raises(ValueError):
+        money.minor_units(text, "EUR")
+
+
 def test_identifiers_do_not_repeat_and_carry_their_prefix() -> None:
     ids = RandomIds()
     made = {ids.new("mem") for _ in range(1000)}

@@ -1,9 +1,10 @@
 """WooCommerce's REST API: the orders that changed, and coupons.
 
-Source: developer.woocommerce.com/docs/apis/rest-api/v3/ (`orders/`, `coupons/`, and of Basic
-authentication over https `authentication/`), version `wc/v3`. `modified_after` is newer than
-WooCommerce 5.6 (github.com/woocommerce/woocommerce/pull/30585), sorting by `modified` newer still;
-that times are compared strictly, and to the second, is in class-wc-rest-crud-controller.php.
+Source: developer.woocommerce.com/docs/apis/rest-api/v3/orders/ and `/coupons/`, and of Basic
+authentication over https developer.woocommerce.com/docs/apis/rest-api/authentication/; version
+`wc/v3`. Sorting by `modified` came by github.com/woocommerce/woocommerce-rest-api/pull/226 (2020),
+`modified_after` by github.com/woocommerce/woocommerce/pull/30585 (2021). That times are compared
+strictly, and to the second, is in its class-wc-rest-crud-controller.php.
 
 The shop's address is the word of whoever connects it, so requests go only where `PublicHttp` lets
 them, and no redirect is followed with the key.

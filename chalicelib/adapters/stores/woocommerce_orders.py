@@ -56,6 +56,7 @@ Row = dict[str, Any]
 _DRAFTS = frozenset({"checkout-draft", "auto-draft", "draft", "new"})
 _PAID = frozenset({"processing", "completed", "refunded"})
 _CHANNELS = {"checkout": "online", "store-api": "online", "pos-rest-api": "pos"}
+_LONGEST_CODE = 80  # characters: a longer one is none of ours
 _GMT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
 
 
@@ -74,15 +75,14 @@ def read_order(found: Row, source: str) -> OrderSaid | None:
     elif status in ("failed", "cancelled"):
         state, order, refunds = OrderState.PENDING, _emptied(order), ()
     billing = _object(found, "billing")
-    customer_id = text(found, "customer_id")
+    is_guest = (text(found, "customer_id") or "0") == "0"
+    codes = [text(row, "code") or "" for row in objects(found, "coupon_lines")]
     return OrderSaid(
         order=order,
         state=state,
-        customer=_customer(None if customer_id == "0" else customer_id, billing, billing),
+        customer=_customer(None if is_guest else number(found, "customer_id"), billing, billing),
         refunds=refunds,
-        discount_codes=tuple(
-            code for row in objects(found, "coupon_lines") if (code := text(row, "code"))
-        ),
+        discount_codes=tuple(code for code in codes if 0 < len(code) <= _LONGEST_CODE),
         seen=Seen(
             network_address=text(found, "customer_ip_address"),
             postal_address=_address(billing),
@@ -115,9 +115,10 @@ def _order(found: Row, source: str) -> Order:
     """
     currency = str(needed(found, "currency"))
     rows, fees = objects(found, "line_items"), objects(found, "fee_lines")
-    cuts = [row for row in (*rows, *fees) if _amount(row, "total", currency) < 0]
-    charges = [row for row in fees if row not in cuts] + objects(found, "shipping_lines")
-    lines = tuple(_line(row, currency) for row in rows if row not in cuts)
+    cuts = [row for row in (*rows, *fees) if _is_cut(row, currency)]
+    charges = [row for row in fees if not _is_cut(row, currency)]
+    charges += objects(found, "shipping_lines")
+    lines = tuple(_line(row, currency) for row in rows if not _is_cut(row, currency))
     total = max(money(needed(found, "total"), currency, "total"), 0)
     method = text(found, "payment_method")
     order = Order(
@@ -250,6 +251,11 @@ def number(found: Row, name: str) -> str:
 
 def _amount(row: Row, name: str, currency: str) -> int:
     return money(text(row, name) or "0", currency, name)
+
+
+def _is_cut(row: Row, currency: str) -> bool:
+    """Whether a line or a fee takes something off."""
+    return _amount(row, "total", currency) < 0
 
 
 def _sum(rows: list[Row], name: str, currency: str) -> int:
