@@ -69,12 +69,13 @@ def origin_of(order: Found) -> str | None:
 
 
 def is_sale(order: Found) -> bool:
-    """Whether somebody bought something: no draft, and no return.
+    """Whether somebody buys something: no draft, no return, no drawer that was just opened.
 
     A draft can be changed, and not be paid (reference, OrderState).
     """
-    sells = bool(order.get("line_items")) or not order.get("returns")
-    return sells and order.get("state") != DRAFT
+    if order.get("line_items"):
+        return order.get("state") != DRAFT
+    return not order.get("returns") and order.get("state") not in (DRAFT, COMPLETED)
 
 
 def order_said(
