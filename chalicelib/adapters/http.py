@@ -33,7 +33,8 @@ class Response:
 class Http:
     """A client that keeps its connections. It follows no redirect and repeats nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_response_bytes: int = MAX_RESPONSE_BYTES) -> None:
+        self._max_bytes = max_response_bytes
         self._pool = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
             retries=False,
@@ -42,8 +43,8 @@ class Http:
     def send(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Response:
         """One request, and whatever status it was answered with.
 
-        Raises `Unavailable` where no whole answer came, `Fault` for an answer above 1 MiB and for
-        an address that is neither https nor our own machine.
+        Raises `Unavailable` where no whole answer came, `Fault` for an answer that is too large and
+        for an address that is neither https nor our own machine.
         """
         address = urllib3.util.parse_url(url)
         if address.scheme != "https" and address.host not in LOOPBACK:
@@ -52,12 +53,12 @@ class Http:
             answer = self._pool.request(
                 method, url, body=body, headers=headers, preload_content=False
             )
-            content = answer.read(MAX_RESPONSE_BYTES + 1)
+            content = answer.read(self._max_bytes + 1)
         except HTTPError as error:
             raise Unavailable(f"{address.host} cannot be reached") from error
-        if len(content) > MAX_RESPONSE_BYTES:
+        if len(content) > self._max_bytes:
             answer.close()
-            raise Fault(f"{address.host} answered with more than {MAX_RESPONSE_BYTES} bytes")
+            raise Fault(f"{address.host} answered with more than {self._max_bytes} bytes")
         return Response(
             answer.status, {name.lower(): value for name, value in answer.headers.items()}, content
         )

@@ -44,6 +44,7 @@ from chalicelib.kernel.clock import from_datetime
 from chalicelib.kernel.patterns import whole
 from chalicelib.services import accounts, members, transfers
 from chalicelib.services.attribution import arrival
+from chalicelib.services.store_orders import credit_account
 
 resource = Resource(__name__, "members")
 
@@ -188,8 +189,9 @@ class MeView(msgspec.Struct, frozen=True):
 def enrol(call: Call) -> Answer | Refusal:
     """Enrol a member.
 
-    With a secret key the answer is the member. With a publishable key it is the same 202 whether
-    or not the member was known: nobody learns from it who is a member.
+    With a secret key the answer is the member; an external id like `shopify:123` names his account
+    in a connected store, whose orders that waited for him count now. With a publishable key it is
+    the same 202 whether or not the member was known: nobody learns from it who is a member.
     """
     request: EnrolRequest = call.body
     fields = {name: getattr(request, name) for name in request.__struct_fields__}
@@ -198,6 +200,8 @@ def enrol(call: Call) -> Answer | Refusal:
     known_caller = call.caller is not None and call.caller.role is Role.SECRET_KEY
     if request.attributes and not known_caller:
         errors.append(FieldError("attributes", "are the shop's word: prices may depend on them"))
+    if ":" in (request.external_id or "") and not known_caller:
+        errors.append(FieldError("external_id", "of a store's account is the shop's word"))
     if asked is not None and not known_caller:
         errors.append(FieldError("traces", "are the shop's word"))
     if errors:
@@ -221,6 +225,7 @@ def enrol(call: Call) -> Answer | Refusal:
         return Answer(AcceptedView("accepted"), HTTPStatus.ACCEPTED)
     if isinstance(outcome, Refusal):
         return outcome
+    credit_account(call.context, call.here, outcome.member)
     return Answer(_enrolled_view(call, outcome.member, code), replayed=outcome.replayed)
 
 
@@ -287,6 +292,8 @@ def change(call: Call, member_id: str) -> Answer | Refusal:
     changed = members.change(call.context, call.here, member_id, changes, consents, source_of(call))
     if isinstance(changed, Refusal):
         return changed
+    if "external_id" in changes:
+        credit_account(call.context, call.here, changed.member)
     was, now = member_view(changed.was), member_view(changed.member)
     return Answer(now, told=told_of(member_id, was, now))
 

@@ -31,6 +31,7 @@ from chalicelib.services.accounts import Row, entries
 from chalicelib.services.appending import NOT_FOUND, TRIES, append, strong_head
 from chalicelib.services.context import Context, Here
 from chalicelib.services.members import NO_PROGRAM
+from chalicelib.services.store_orders import forget_kept
 
 PAGE = 100
 _LOG = logging.getLogger("regulars")
@@ -250,6 +251,8 @@ def _forget(context: Context, key: LogKey) -> None:
         store.passes.forget(key.program_id, key.member_id, now)
     for _ in range(TRIES):
         member = store.members.get(key.program_id, key.member_id)
+        if member is not None:
+            forget_kept(context, key.program_id, member.claims)
         if member is None or store.members.forget(member):
             return
     raise Contended("the member was changed again and again")

@@ -38,6 +38,13 @@ EFFECTS = frozenset(
         "take_code",
         "remember",
         "count_click",
+        "put_latest",
+        "mark_heard",
+        "count",
+        "add_trouble",
+        "keep",
+        "unkeep",
+        "put_progress",
     }
 )
 

@@ -18,6 +18,7 @@ PRIVATE = [route for route in app.operations if route.callers]
 PUBLIC_NAMES = {
     "receive",
     "receive_order",
+    "receive_message",
     "show_page",
     "fetch_apple",
     "save_to_google",
@@ -46,7 +47,15 @@ def name(route: Route) -> str:
 
 def path_of(route: Route, **parameters: str) -> str:
     path = route.path
-    for parameter in ("member_id", "source", "order_id", "version", "key_id", "endpoint_id"):
+    for parameter in (
+        "member_id",
+        "source",
+        "order_id",
+        "version",
+        "key_id",
+        "endpoint_id",
+        "store_id",
+    ):
         path = path.replace("{" + parameter + "}", parameters.get(parameter, "1"))
     return path
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import DoesNotExist, PutError
+from pynamodb.exceptions import DoesNotExist, PutError, UpdateError
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
 from chalicelib.adapters.dynamo.faults import CONDITION_FAILED, code_of, translated
@@ -21,7 +22,7 @@ from chalicelib.domain.errors import Contended, Corrupt
 from chalicelib.domain.ledger.entries import LogKey
 from chalicelib.domain.ledger.refs import order_key
 from chalicelib.domain.orders import Order, without_free_text
-from chalicelib.domain.ports import OrderRecord, Parked
+from chalicelib.domain.ports import Latest, OrderRecord, Parked
 from chalicelib.kernel.clock import to_rfc3339
 
 TRIES = 10
@@ -38,6 +39,8 @@ class OrderItem(Model):
     paid = BooleanAttribute(null=True)
     parked = BinaryAttribute(legacy_encoding=False, null=True)
     parks = NumberAttribute(null=True)
+    latest_at = NumberAttribute(null=True)
+    latest = BinaryAttribute(legacy_encoding=False, null=True)
 
 
 class DynamoOrders:
@@ -108,6 +111,26 @@ class DynamoOrders:
         found = self._find(f"{_key(program_id, source, order_id)}#content:{fingerprint.hex()}")
         return _record(program_id, found).order if found else None
 
+    def put_latest(self, record: OrderRecord, latest: Latest) -> bool:
+        model = self._model
+        item = model(_key(record.program_id, record.order.source, record.order.id))
+        was = record.latest
+        condition = model.latest_at == was.at if was else model.latest_at.does_not_exist()
+        if was is not None:
+            condition &= model.latest == was.fingerprint
+        actions: list[Action] = [
+            model.latest_at.set(latest.at),
+            model.latest.set(latest.fingerprint),
+        ]
+        with translated():
+            try:
+                item.update(actions=actions, condition=condition & model.member.exists())
+                return True
+            except UpdateError as error:
+                if code_of(error) != CONDITION_FAILED:
+                    raise
+        return False
+
     def of_member(
         self, program_id: str, member_id: str, after: str | None, limit: int
     ) -> tuple[list[OrderRecord], str | None]:
@@ -158,6 +181,8 @@ class DynamoOrders:
             fingerprint=record.fingerprint,
             paid=record.paid,
             parked=msgspec.msgpack.encode(record.parked) if record.parked else None,
+            latest_at=record.latest.at if record.latest else None,
+            latest=record.latest.fingerprint if record.latest else None,
         )
 
     def _still_parking(self, found: OrderItem) -> Condition:
@@ -190,7 +215,13 @@ def _record(program_id: str, item: OrderItem) -> OrderRecord:
         raise Corrupt("an order record cannot be read") from error
     paid = True if item.paid is None else item.paid
     return OrderRecord(
-        program_id, item.member.split("#")[1], order, item.fingerprint, paid, _parked(item)
+        program_id,
+        item.member.split("#")[1],
+        order,
+        item.fingerprint,
+        paid,
+        _parked(item),
+        Latest(int(item.latest_at), item.latest) if item.latest_at is not None else None,
     )
 
 

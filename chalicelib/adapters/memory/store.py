@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from chalicelib.adapters.memory.stores import MemoryStores
 from chalicelib.adapters.units import entry_size
 from chalicelib.domain.access.audit import AuditRow
 from chalicelib.domain.access.keys import ApiKey
@@ -22,6 +23,7 @@ from chalicelib.domain.memberships.payments import Billing, Termination
 from chalicelib.domain.orders import Order, without_free_text
 from chalicelib.domain.ports import (
     DueRow,
+    Latest,
     OrderRecord,
     Origin,
     Parked,
@@ -246,6 +248,14 @@ class MemoryOrders:
         with _LOCK:
             found = self._contents.get((program_id, order_key(source, order_id), fingerprint))
             return found.order if found else None
+
+    def put_latest(self, record: OrderRecord, latest: Latest) -> bool:
+        key = (record.program_id, order_key(record.order.source, record.order.id))
+        with _LOCK:
+            if self._records[key].latest != record.latest:
+                return False
+            self._records[key] = replace(self._records[key], latest=latest)
+            return True
 
     def of_member(
         self, program_id: str, member_id: str, after: str | None, limit: int
@@ -973,5 +983,6 @@ def memory_store() -> Store:
         billings=MemoryBillings(),
         referrals=referrals,
         webhooks=MemoryWebhooks(),
+        stores=MemoryStores(),
         counters=MemoryCounters(),
     )

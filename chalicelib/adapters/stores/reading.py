@@ -8,15 +8,31 @@ from chalicelib.kernel.clock import Instant, from_rfc3339
 from chalicelib.kernel.money import minor_units
 
 
-def json_object(body: bytes) -> dict[str, Any]:
-    """A body that must be a JSON object; decimals stay as they are written. Raises `Unreadable`."""
+def json_value(body: bytes) -> Any:
+    """Any JSON; decimals stay as they are written. Raises `Unreadable`."""
     try:
-        found = json.loads(body, parse_float=str, parse_constant=_no_constant)
+        return json.loads(body, parse_float=str, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"the body is not JSON: {error}") from error
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """A body that must be a JSON object. Raises `Unreadable`."""
+    found = json_value(body)
     if not isinstance(found, dict):
         raise Unreadable("the body is not an object")
+    if b"\\ud" in body.lower() and not _encodable(found):
+        raise Unreadable("the body holds half of a character")
     return found
+
+
+def _encodable(found: dict[str, Any]) -> bool:
+    """Whether no text holds half of a UTF-16 pair: nothing could store it."""
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
 
 
 def _no_constant(name: str) -> None:
@@ -28,6 +44,14 @@ def needed(found: dict[str, Any], name: str) -> Any:
     if found.get(name) is None:
         raise Unreadable(f"{name} is missing")
     return found[name]
+
+
+def needed_text(found: dict[str, Any], name: str) -> str:
+    """A text or a number that must be there, as text. Raises `Unreadable`."""
+    value = text(found, name)
+    if value is None:
+        raise Unreadable(f"{name} is missing")
+    return value
 
 
 def objects(found: dict[str, Any], name: str) -> list[dict[str, Any]]:

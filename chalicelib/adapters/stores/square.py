@@ -66,10 +66,9 @@ class Square:
 
     def api(self, connection: Connection, access: str, money: str) -> SquareApi:
         """Raises `Fault` where the address is not Square's: nobody else may have the token."""
-        host = connection.address.removeprefix("http://").rpartition(":")[0]
-        is_local = self._allow_local and host in LOOPBACK
-        if connection.address not in (PRODUCTION, SANDBOX) and not is_local:
-            raise Fault(f"{connection.address} is not an address of Square")
+        problem = self.address_problem(connection.address)
+        if problem is not None:
+            raise Fault(f"the store's address {problem}")
         return SquareApi(
             self._http,
             connection.address,
@@ -78,6 +77,13 @@ class Square:
             money,
             is_test=connection.address == SANDBOX,
         )
+
+    def address_problem(self, address: str) -> str | None:
+        host = address.removeprefix("http://").rpartition(":")[0]
+        is_local = self._allow_local and host in LOOPBACK
+        if address in (PRODUCTION, SANDBOX) or is_local:
+            return None
+        return f"is neither {PRODUCTION} nor {SANDBOX}"
 
     def access_problem(self, access: str) -> str | None:
         if _TOKEN.fullmatch(access):

@@ -54,6 +54,7 @@ class RecordOrder:
 
     order: Order
     paid: bool = True
+    credited: bool = False  # whether it earns though it was placed before its member joined
 
     @property
     def ref(self) -> str:

@@ -67,7 +67,8 @@ def record_order(
     program: Program,
     recorded_at: Instant,
 ) -> Entry | Refusal | StoredEntry:
-    """Gives what the order earns; an order from before the member joined earns nothing.
+    """Gives what the order earns; an order from before the member joined earns nothing, unless it
+    was kept for him.
 
     Paid wins over pending, and cancelled over both, in whatever order they come.
     """
@@ -87,7 +88,7 @@ def record_order(
     account = Account.open(head.snapshot)
     effects: list[Effect] = []
     known, tier, budgets = None, None, {}
-    if earns(program, order.placed_at, account.was.joined_at):
+    if earns(program, order.placed_at, account.was.joined_at, credited=command.credited):
         member_id = head.key.member_id
         known = know(program, account, member_id, order.placed_at, recorded_at, facts.person)
         earnings = earn(program, account, order, known, facts.left)
@@ -182,10 +183,10 @@ def confirm_order(
     )
 
 
-def earns(program: Program, at: Instant, joined_at: Instant) -> bool:
-    """Whether something happened since the member joined (stores tell whole seconds), and before
-    the program's last day to earn."""
-    return at >= joined_at // SECOND * SECOND and program.earns_on(at)
+def earns(program: Program, at: Instant, joined_at: Instant, *, credited: bool = False) -> bool:
+    """Whether something happened since the member joined (stores tell whole seconds) or was kept
+    for him, and before the program's last day to earn."""
+    return (credited or at >= joined_at // SECOND * SECOND) and program.earns_on(at)
 
 
 def renew(account: Account, program: Program, active_at: Instant) -> None:
@@ -259,7 +260,8 @@ def _given(
 ) -> tuple[list[Earning], Known | None]:
     """What every rule gives for the new content by itself, on what was known at first."""
     program = before.program
-    if not earns(program, content.placed_at, account.was.joined_at):
+    counts = before.known is not None  # the order, with another content
+    if not earns(program, content.placed_at, account.was.joined_at, credited=counts):
         return [], None
     known = before.known or know(
         program, account, head.key.member_id, content.placed_at, recorded_at, facts.person
