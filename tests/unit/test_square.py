@@ -253,7 +253,7 @@ def test_a_token_goes_to_square_alone() -> None:
         "http://127.0.0.1:8000",
     )
     for address in evil:
-        with pytest.raises(Fault, match="not an address of Square"):
+        with pytest.raises(Fault, match="is neither https"):
             SQUARE.api(connection(address), "t" * 16, "USD")
     local = Square(Http(), allow_local=True)
     local.api(connection("http://127.0.0.1:8000"), "t" * 16, "USD")
