@@ -42,7 +42,9 @@ def verify(
     `signatures` may match. The timestamp, in seconds, must lie within five minutes of `now`,
     on either side.
     """
-    if not message_id or not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 12:
+    if not message_id or not message_id.isascii():  # half a character cannot even be signed
+        raise BadSignature
+    if not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 12:
         raise BadSignature
     if abs(int(timestamp) * SECOND - now) > TOLERANCE:
         raise BadSignature

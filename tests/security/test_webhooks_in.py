@@ -3,9 +3,12 @@
 import base64
 import json
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
 from tests.fakes.shop import START, Reply, Shop, drink
@@ -18,6 +21,11 @@ def make_key(shop: Shop, source: str = "webshop") -> dict[str, Any]:
     made = shop.call("POST", "/v1/keys", body)
     assert made.status == 201, made.raw
     return dict(made.json)
+
+
+@pytest.fixture
+def key(coffee: Shop) -> dict[str, Any]:
+    return make_key(coffee)
 
 
 def paid(order_id: str = "1", **data: Any) -> dict[str, Any]:
@@ -99,6 +107,61 @@ def test_fault_33_a_bad_signature_is_refused_and_nothing_happens(
     reply = send(coffee, key["secret"], paid(), **headers)
     assert (reply.status, reply.code) == (401, "unauthorized")
     assert coffee.balance(ada, "stamps") == 0
+
+
+SIGNED = ("webhook-id", "webhook-timestamp", "webhook-signature")
+ADDRESSES = count(1)
+SPOILED = st.one_of(
+    st.text(max_size=40),
+    st.text("0123456789+-._ \t٣", max_size=14),
+    st.integers().map(str),
+    st.binary(max_size=40).map(lambda raw: "v1," + base64.b64encode(raw).decode()),
+    st.sampled_from(
+        [
+            "\ud800",
+            "msg_\udfff",
+            "nan",
+            "1e9",
+            "0x6",
+            "v1,",
+            "v1,,",
+            "v1,=",
+            "v1a,AAAA",
+            "\x00",
+            "ключ",
+            "\r\nx: y",
+        ]
+    ),
+    st.sampled_from(["9", "A", "=", " ", "é", "v1, ", "v1,AAAA "]).map(lambda one: one * 20_000),
+)
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.dictionaries(st.sampled_from(SIGNED), SPOILED, min_size=1))
+def test_fault_33_headers_of_any_shape_are_no_signature(
+    coffee: Shop, key: dict[str, Any], spoiled: dict[str, str]
+) -> None:
+    at = next(ADDRESSES)
+    coffee.address = f"10.0.{at // 250}.{at % 250}"  # another each time: none is slowed down
+    reply = send(coffee, key["secret"], paid(), **spoiled)
+    assert (reply.status, reply.code) == (401, "unauthorized")
+
+
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.sampled_from(SIGNED[:2]), st.sampled_from([",", ", ", " ", "\t", "\n"]), SPOILED)
+def test_fault_33_an_id_or_a_time_that_comes_twice_is_no_signature(
+    coffee: Shop, key: dict[str, Any], name: str, between: str, other: str
+) -> None:
+    right = {"webhook-id": "msg_1", "webhook-timestamp": str(START // 1000)}[name]
+    for twice in (right + between + other, other + between + right):
+        at = next(ADDRESSES)
+        coffee.address = f"10.0.{at // 250}.{at % 250}"
+        reply = send(coffee, key["secret"], paid(), **{name: twice})
+        assert (reply.status, reply.code) == (401, "unauthorized")
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(-301, 401), (-300, 200), (300, 200), (301, 401)])

@@ -133,11 +133,23 @@ def test_the_same_message_again_has_the_same_id() -> None:
     assert hear(body, again) == hear(body)
 
 
-def test_the_mark_is_that_of_squares_documentation() -> None:
-    """The mark by OpenSSL: printf '%s%s' URL BODY | openssl dgst -sha256 -hmac asdf1234 -binary."""
-    body = b'{"type":"x","event_id":"e1"}'
-    mark = "pfuWgcMubmiORbFY1mbUI0I3znR33WtuYEkgNpgMi8Y="
-    assert hear(body, {SIGNATURE: mark}) == Heard("e1", "x", known=False)
+def test_the_mark_is_the_one_that_square_publishes() -> None:
+    """The known answer of Square's own library: github.com/square/square-python-sdk (MIT),
+    tests/integration/test_webhooks_helper.py. It is what `Send test event` sends."""
+    body = (
+        b'{"merchant_id":"MLEFBHHSJGVHD","type":"webhooks.test_notification",'
+        b'"event_id":"ac3ac95b-f97d-458c-a6e6-18981597e05f",'
+        b'"created_at":"2022-07-13T20:30:59.037339943Z",'
+        b'"data":{"type":"webhooks","id":"bc368e64-01aa-407e-b46e-3231809b1129"}}'
+    )
+    url = "https://webhook.site/679a4f3a-dcfa-49ee-bac5-9d0edad886b9"
+    headers = {SIGNATURE: "GF4YkrJgGBDZ9NIYbNXBnMzqb2HoL4RW/S6vkZ9/2N4="}
+    message = StoreMessage(headers, body, url)
+    heard = SQUARE.hear(message, ["Ibxx_5AKakO-3qeNVR61Dw"], "square", "USD", START)
+    identifier = "ac3ac95b-f97d-458c-a6e6-18981597e05f"
+    assert heard == Heard(identifier, "webhooks.test_notification")
+    with pytest.raises(BadSignature):
+        SQUARE.hear(message, ["MCmhFRxGX82xMwg5FsaoQA"], "square", "USD", START)
 
 
 def test_any_of_the_secrets_may_have_signed_and_nobody_else() -> None:
@@ -241,7 +253,7 @@ def test_a_token_goes_to_square_alone() -> None:
         "http://127.0.0.1:8000",
     )
     for address in evil:
-        with pytest.raises(Fault, match="not an address of Square"):
+        with pytest.raises(Fault, match="is neither https"):
             SQUARE.api(connection(address), "t" * 16, "USD")
     local = Square(Http(), allow_local=True)
     local.api(connection("http://127.0.0.1:8000"), "t" * 16, "USD")

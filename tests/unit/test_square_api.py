@@ -331,8 +331,11 @@ def test_an_open_order_that_costs_nothing_is_paid_when_it_is_completed() -> None
     assert said(sold(row(0))).state is OrderState.PAID
 
 
-def test_drafts_and_returns_of_nothing_are_no_orders() -> None:
+def test_drafts_drawers_and_returns_of_nothing_are_no_orders() -> None:
     assert read(sold(row(500), state="DRAFT")) is None
+    assert read({"tenders": [{"id": "p", "type": "NO_SALE"}]}) is None
+    emptied = said({"state": "CANCELED"})
+    assert (emptied.state, emptied.order.lines) == (OrderState.CANCELLED, ())
     assert read({"returns": [{"return_line_items": []}]}) is None
     assert read({"returns": [{"source_order_id": "gone"}]}) is None
     assert api_of(Recorded({})).order("nothing") is None
@@ -391,7 +394,7 @@ def test_goods_that_were_paid_back_pay_for_nothing() -> None:
 @pytest.mark.parametrize(
     "order",
     [
-        {},
+        sold(row(1), id=None),
         sold({"uid": "1", "total_money": usd(1)}),
         sold(row(1, "-1")),
         sold(row(1, "1e3")),
@@ -415,7 +418,7 @@ def test_goods_that_were_paid_back_pay_for_nothing() -> None:
 )
 def test_an_order_that_makes_no_sense_is_unreadable(order: dict[str, Any]) -> None:
     with pytest.raises(Unreadable):
-        said(order or {"id": None})
+        said(order)
 
 
 @settings(deadline=None)

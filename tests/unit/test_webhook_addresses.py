@@ -10,6 +10,7 @@ import pytest
 from chalicelib.adapters.public_http import Resolve
 from chalicelib.adapters.webhooks import Webhooks
 from chalicelib.domain.webhooks.addresses import is_public, read_url
+from tests.fakes.receiver import URL, World, add_endpoint
 
 PUBLIC = "93.184.215.14"
 
@@ -36,6 +37,9 @@ EVIL_URLS = (
     "https://0x7f.1/",
     "https://0x7f.0x0.0x0.0x1/",
     "https://0177.0.0.1/",  # octal
+    "https://017700000001/",
+    "https://127.0.0.1./",
+    "https://127.0.0.1:443/",
     "https://10.0.0.1/",
     "https://172.16.0.1/",
     "https://192.168.1.1/",
@@ -53,9 +57,22 @@ EVIL_URLS = (
     "https://[fe80::1%25eth0]/",
     "https://[fd00:ec2::254]/",
     "https://[::ffff:127.0.0.1/",
+    "https://[::ffff:7f00:1]/",
+    "https://[0:0:0:0:0:ffff:10.0.0.1]/",
+    "https://[::127.0.0.1]/",
+    "https://[2002:7f00:1::]/",
+    "https://[v1.a]/",
     "https://user@shop.example/",
     "https://user:secret@shop.example/",
     "https://shop.example@127.0.0.1/",
+    "https://shop.example:443@127.0.0.1/",
+    "https://shop.example%2f@127.0.0.1/",
+    "https://127.0.0.1%00.shop.example/",
+    "https://%6c%6f%63alhost/",
+    "https:/127.0.0.1/",
+    "https:127.0.0.1/",
+    "javascript:alert(1)",
+    "data:text/html,x",
     "https://shop.example:22/",
     "https://shop.example:80/",
     "https://shop.example:6379/",
@@ -73,6 +90,8 @@ EVIL_URLS = (
     "https://１２７.０.０.１/",
     "https://ⓛocalhost/",
     "https://127。0。0。1/",
+    "https://①②⑦.⓪.⓪.①/",
+    "https://shop.example/\x00",
     "https://metadata/",
     "https://shop.example/" + "a" * 500,
 )
@@ -119,6 +138,11 @@ EVIL_ADDRESSES = (
 )
 
 
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
 def resolving_to(*addresses: str) -> Resolve:
     return lambda host, port: list(addresses)  # noqa: ARG005
 
@@ -138,6 +162,41 @@ def test_fault_39_more_than_thirty_evil_urls_are_refused_at_save_and_at_send(
         assert sender.problem(url), url
         sent = sender.send(url, {}, b"{}")
         assert sent.status is None and sent.trouble, url
+
+
+def test_fault_39_no_evil_url_gets_through_the_api(world: World) -> None:
+    world.shop.runtime.webhook_sender = Webhooks(resolve=resolving_to(PUBLIC))
+    hook = add_endpoint(world.shop)
+    for url in EVIL_URLS:
+        for reply in (
+            world.shop.call("POST", "/v1/webhook_endpoints", {"url": url}),
+            world.shop.call("PATCH", hook.path, {"url": url}),
+        ):
+            assert (reply.status, reply.code) == (422, "invalid_request"), url
+            assert reply.json["errors"][0]["field"] == "url", url
+    assert world.read(hook)["url"] == URL
+    assert len(world.shop.call("GET", "/v1/webhook_endpoints").json["data"]) == 1
+
+
+def test_fault_39_an_endpoint_whose_name_moves_inside_is_not_sent_to(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DNS rebinding, from the API to the delivery: the name was public when it was saved."""
+    monkeypatch.setattr(socket.socket, "connect", refuses_to_connect)
+    found = [PUBLIC]
+
+    def moving(host: str, port: int) -> list[str]:
+        return found
+
+    world.shop.runtime.webhook_sender = Webhooks(resolve=moving)
+    hook = add_endpoint(world.shop)
+    found[:] = ["169.254.169.254"]
+    ada = world.shop.enrol()
+    world.tell(ada)
+    world.pass_time(0)
+    [delivery] = world.deliveries(hook)
+    assert delivery["status"] != "delivered"
+    assert "not on the public internet" in str(delivery["last_attempt"])
 
 
 def test_fault_39_a_good_name_at_an_evil_address_is_refused_at_save_and_at_send(

@@ -120,7 +120,10 @@ def _order(found: Found) -> tuple[Fact, ...]:
 
 
 def _order_of(found: Found) -> tuple[Fact, ...]:
-    """The order of a payment or a refund, which may have none."""
+    """The order of a payment or of a refund; of a refund it may be the return, an order as well.
+
+    Source: developer.squareup.com/docs/refunds-api/webhooks.
+    """
     order_id = text(found, "order_id")
     return (OrderToFetch(order_id),) if order_id else ()
 
@@ -144,4 +147,5 @@ _FACTS: dict[str, Callable[[Found], tuple[Fact, ...]]] = {
     "customer.created": _customer,
     "customer.updated": _customer,
     "customer.deleted": _customer_gone,
+    "webhooks.test_notification": _order_of,  # it names none
 }

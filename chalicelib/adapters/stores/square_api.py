@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from chalicelib.adapters.http import Http, Response
-from chalicelib.adapters.stores.reading import json_object, needed, objects, text
+from chalicelib.adapters.stores.reading import json_object, needed_text, objects, text
 from chalicelib.adapters.stores.square_orders import (
     Around,
     Found,
@@ -62,7 +62,7 @@ class SquareApi:
         orders: dict[str, OrderSaid] = {}
         unreadable = []
         for entry in objects(found, "order_entries"):
-            order_id = str(needed(entry, "order_id"))
+            order_id = needed_text(entry, "order_id")
             try:
                 said = self.order(order_id)
             except Unreadable as error:
@@ -100,7 +100,7 @@ class SquareApi:
         raise Fault(f"Square has no discounts by code: {code} cannot be ended")
 
     def _around(self, order: Found) -> Around:
-        order_id, tenders = str(needed(order, "id")), objects(order, "tenders")
+        order_id, tenders = needed_text(order, "id"), objects(order, "tenders")
         payments = tuple(self._payments(tenders))
         known = (text(one, "customer_id") for one in (order, *payments, *tenders))
         customer_id = next((one for one in known if one), None)
@@ -111,7 +111,7 @@ class SquareApi:
     def _payments(self, tenders: list[Found]) -> Iterator[Found]:
         """A tender's id is that of its payment (reference, Tender)."""
         for tender in tenders:
-            payment = self._get("payments", str(needed(tender, "id")), "payment")
+            payment = self._get("payments", needed_text(tender, "id"), "payment")
             if payment is not None:
                 yield payment
 
@@ -139,7 +139,7 @@ class SquareApi:
     def _locations(self) -> list[str]:
         """All of the seller: the answer has no pages (reference, ListLocations)."""
         found = self._read(self._send("GET", "locations"))
-        return [str(needed(one, "id")) for one in objects(found, "locations")]
+        return [needed_text(one, "id") for one in objects(found, "locations")]
 
     def _search(self, locations: list[str], since: Instant, place: str) -> Found:
         """A place is forgotten after a while, some minutes, and the search begins anew then.

@@ -16,6 +16,7 @@ from typing import Any
 from chalicelib.adapters.stores.reading import (
     instant,
     needed,
+    needed_text,
     objects,
     text,
     unit_price_and_discount,
@@ -69,12 +70,13 @@ def origin_of(order: Found) -> str | None:
 
 
 def is_sale(order: Found) -> bool:
-    """Whether somebody bought something: no draft, and no return.
+    """Whether somebody buys something: no draft, no return, no drawer that was just opened.
 
     A draft can be changed, and not be paid (reference, OrderState).
     """
-    sells = bool(order.get("line_items")) or not order.get("returns")
-    return sells and order.get("state") != DRAFT
+    if order.get("line_items"):
+        return order.get("state") != DRAFT
+    return not order.get("returns") and order.get("state") not in (DRAFT, COMPLETED)
 
 
 def order_said(
@@ -163,7 +165,7 @@ def _order(order: Found, source: str, currency: str) -> Order:
     beside = amount(order, "total_money", currency) - tip - paid_for_lines
     return Order(
         source,
-        str(needed(order, "id")),
+        needed_text(order, "id"),
         currency,
         instant(needed(order, "created_at"), "created_at"),
         lines,
@@ -196,7 +198,7 @@ def _line(row: Found, currency: str, *, tax_included: bool) -> OrderLine:
     before = price + amount(row, "total_discount_money", currency)
     unit_price, discount = unit_price_and_discount(before, price, quantity)
     return OrderLine(
-        str(needed(row, "uid")),
+        needed_text(row, "uid"),
         quantity,
         unit_price,
         sku=text(row, "catalog_object_id"),
@@ -208,7 +210,7 @@ def _line(row: Found, currency: str, *, tax_included: bool) -> OrderLine:
 
 
 def _quantity(row: Found) -> Decimal:
-    written = str(needed(row, "quantity"))
+    written = needed_text(row, "quantity")
     if not _QUANTITY.fullmatch(written):
         raise Unreadable(f"quantity: {written[:20]!r} is no quantity")
     return Decimal(written)
@@ -228,7 +230,7 @@ def _units(row: Found) -> int:
 
 
 def _payment(tender: Found, currency: str) -> Payment:
-    kind = str(needed(tender, "type"))
+    kind = needed_text(tender, "type")
     return Payment(_KINDS.get(kind, kind.lower()), amount(tender, "amount_money", currency))
 
 
@@ -269,7 +271,7 @@ def _refund(returned: Returned, order: Found, currency: str) -> StoreRefund | No
     if not alive or any(one.get("status") != COMPLETED for one in alive):
         return None
     paid_back = sum(amount(one, "amount_money", currency) for one in alive)
-    identifier = str(needed(returned.order, "id"))
+    identifier = needed_text(returned.order, "id")
     worth = amount(_part(returned.order, "return_amounts"), "total_money", currency)
     lines = _lines_back(returned.order, order) if worth == paid_back else ()
     if lines:

@@ -74,7 +74,8 @@ def read_url(url: str, *, allow_local: bool) -> Target | str:
         return "is not an https URL"
     if parts.netloc.endswith(":") or (port is not None and port not in PORTS):
         return "has another port than 443 or 8443"
-    if len(host) > _MAX_NAME or not _NAME.fullmatch(host):
+    # `[v1.a]` is an address of a kind to come (RFC 3986, section 3.2.2), and reads as a name.
+    if len(host) > _MAX_NAME or not _NAME.fullmatch(host) or "[" in parts.netloc:
         return "has no public host name"
     return Target(host, port or 443, path)
 
