@@ -220,7 +220,9 @@ def _order(
 ) -> Order:
     rows = objects(order, "line_items")
     labels = _tags(order)
-    kept = [(row, _kept(row, refunds)) for row in rows if not _is_tip(row)]
+    edited = _units(one for one in refunds if one.moved is _Moved.NONE)
+    gone = _units(refunds)
+    kept = [(row, _kept(row, edited, gone)) for row in rows if not _is_tip(row)]
     source_name = text(order, "source_name")
     return Order(
         source=source,
@@ -279,20 +281,23 @@ def _shipping(order: Found, view: Money, included: bool) -> int:
     return total
 
 
-def _kept(line: Found, refunds: Sequence[_Refund]) -> int:
+def _kept(row: Found, edited: Counter[str], gone: Counter[str]) -> int:
     """The units that were bought: of all that ever were on a line, those no edit took out."""
-    line_id = needed_text(line, "id")
-    quantity = _quantity(line)
-    edited = _units(line_id, [one for one in refunds if one.moved is _Moved.NONE])
-    current = line.get("current_quantity")
+    line_id, quantity = needed_text(row, "id"), _quantity(row)
+    current = row.get("current_quantity")
     missing = 0
     if current is not None:
-        missing = quantity - _count(current, "current_quantity") - _units(line_id, refunds)
-    return max(0, quantity - edited - max(0, missing))
+        missing = quantity - _count(current, "current_quantity") - gone[line_id]
+    return max(0, quantity - edited[line_id] - max(0, missing))
 
 
-def _units(line_id: str, refunds: Iterable[_Refund]) -> int:
-    return sum(line.quantity for one in refunds for line in one.lines if line.id == line_id)
+def _units(refunds: Iterable[_Refund]) -> Counter[str]:
+    """How many units are in them, by line."""
+    units: Counter[str] = Counter()
+    for one in refunds:
+        for line in one.lines:
+            units[line.id] += line.quantity
+    return units
 
 
 def _line(

@@ -1,0 +1,1 @@
+"""Stand-ins of the systems that stores run on."""
