@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib.api.application import RegularsApp
 from chalicelib.api.resources import RESOURCES
-from chalicelib.events import google, router, time, wallet, webhooks
+from chalicelib.events import google, router, stores, time, wallet, webhooks
 from chalicelib.events import operator as operations
 
 app = RegularsApp(RESOURCES)
@@ -50,6 +50,12 @@ def on_due(event: Any) -> dict[str, Any]:
 def on_webhooks(event: Any) -> dict[str, Any]:
     """Outgoing webhooks."""
     return webhooks.on_webhooks(event.to_dict())
+
+
+@app.on_sqs_message(queue_arn=_QUEUE, batch_size=1)
+def on_stores(event: Any) -> dict[str, Any]:
+    """What takes its time of connected stores."""
+    return stores.on_stores(event.to_dict())
 
 
 @app.schedule("rate(1 hour)")

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from chalicelib.adapters.vault import Vault
 from chalicelib.domain.ports import (
     ApplePassBuilder,
     ApplePushService,
@@ -20,15 +21,19 @@ from chalicelib.domain.ports import (
     Payments,
     Queue,
     Store,
+    StoreApi,
+    StoreSystem,
     WalletCallbacks,
     WebhookSender,
 )
 from chalicelib.domain.program.program import Mode
+from chalicelib.domain.stores.connection import Connection, StoreKind
 from chalicelib.kernel.clock import Clock, FullJitter, Pause, SystemClock
 from chalicelib.kernel.ids import Ids, RandomIds
 from chalicelib.services.access import Doorkeeper
 from chalicelib.services.catalog import Catalog
-from chalicelib.services.context import Context, Keyring
+from chalicelib.services.context import Context, Keyring, enter
+from chalicelib.services.stores import access_of
 from chalicelib.services.wallets import Wallets
 
 if TYPE_CHECKING:
@@ -55,6 +60,7 @@ class Settings:
     parked_queue_url: str
     due_queue_url: str
     webhooks_queue_url: str
+    stores_queue_url: str
     base_url: str  # empty: as each caller reached us
     parameters_path: str
     apns_host: str
@@ -77,6 +83,7 @@ class Settings:
             parked_queue_url=environment.get("PARKED_QUEUE_URL", ""),
             due_queue_url=environment.get("DUE_QUEUE_URL", ""),
             webhooks_queue_url=environment.get("WEBHOOKS_QUEUE_URL", ""),
+            stores_queue_url=environment.get("STORES_QUEUE_URL", ""),
             base_url=environment.get("BASE_URL", "").rstrip("/"),
             parameters_path=environment["PARAMETERS_PATH"],
             apns_host=environment.get("APNS_HOST") or APPLE_PUSH_HOST,
@@ -103,20 +110,23 @@ class Runtime:
         self._settings = settings
         self._parameters = parameters
         self.base_url = settings.base_url
+        keyring = Keyring(bytes.fromhex(parameters["master_key"]))
         self.context = Context(
             store=store,
             catalog=Catalog(store.programs),
-            keyring=Keyring(bytes.fromhex(parameters["master_key"])),
+            keyring=keyring,
             clock=clock or SystemClock(),
             ids=ids or RandomIds(),
             pause=pause or FullJitter(),
             payments=self.payments,
+            sealer=Vault(keyring.key("store secrets")),
             base_url=settings.base_url,
         )
         self.doorkeeper = Doorkeeper(self.context)
         self._builders: dict[str, ApplePassBuilder] = {}
         self._push_services: dict[str, ApplePushService] = {}
         self._payments: dict[str, Payments] = {}
+        self._systems: dict[StoreKind, StoreSystem] = {}
 
     @cached_property
     def looks(self) -> "FolderOfLooks":
@@ -173,6 +183,37 @@ class Runtime:
         real = self._settings.google_wallet_url == GOOGLE_WALLET_URL
         keys = KEYS_URL if real else f"{self._settings.google_wallet_url}/keys"
         return GoogleCallbacks(google["issuer_id"], Http(), self.context.clock, keys)
+
+    def store_system(self, kind: StoreKind) -> StoreSystem:
+        """Who reads what stores of a kind say."""
+        if kind not in self._systems:
+            self._systems[kind] = self._system(kind)
+        return self._systems[kind]
+
+    def store_api(self, connection: Connection) -> StoreApi | None:
+        """The API of a store; None where its owner gave us no token, or there is no program yet."""
+        access = access_of(self.context, connection)
+        here = enter(self.context, connection.program_id)
+        program = self.context.catalog.in_force(here.program, here.now) if here else None
+        if access is None or program is None:
+            return None
+        return self.store_system(connection.kind).api(connection, access, program.money)
+
+    def _system(self, kind: StoreKind) -> StoreSystem:
+        local = self._settings.local_webhooks
+        if kind is StoreKind.SHOPIFY:
+            from chalicelib.adapters.stores.shopify import Shopify
+
+            return Shopify(allow_local=local)
+        if kind is StoreKind.WOOCOMMERCE:
+            from chalicelib.adapters.public_http import PublicHttp
+            from chalicelib.adapters.stores.woocommerce import WooCommerce
+
+            return WooCommerce(PublicHttp(allow_local=local))
+        from chalicelib.adapters.http import Http
+        from chalicelib.adapters.stores.square import Square
+
+        return Square(Http(), allow_local=local)
 
     @cached_property
     def webhook_sender(self) -> WebhookSender:
@@ -286,6 +327,7 @@ class Queues:
     google: Queue  # members whose cards changed for Google Wallet, and what is said to them
     due: Queue  # members of whom something may be due
     webhooks: Queue  # entries that were written, and deliveries that are due
+    stores: Queue  # what takes its time of connected stores
     parked: Queue  # records that we could not read
 
 
@@ -342,5 +384,6 @@ def _queues_of(settings: Settings) -> Queues:
         google=SqsQueue(settings.google_queue_url, settings.region),
         due=SqsQueue(settings.due_queue_url, settings.region),
         webhooks=SqsQueue(settings.webhooks_queue_url, settings.region),
+        stores=SqsQueue(settings.stores_queue_url, settings.region),
         parked=SqsQueue(settings.parked_queue_url, settings.region),
     )

@@ -857,6 +857,9 @@ class StoreSystem(Protocol):
     def api(self, connection: Connection, access: str, money: str) -> StoreApi:
         """The API of a store; `access` is the token that its owner gave us."""
 
+    def address_problem(self, address: str) -> str | None:
+        """Why no store of this system can be at an address; None where one can."""
+
     def access_problem(self, access: str) -> str | None:
         """Why a text cannot be a token of this system; None where it can."""
 
@@ -906,10 +909,20 @@ class Stores(Protocol):
 
     def unkeep(self, program_id: str, owner: Claim, source: str, order_id: str) -> None: ...
 
-    def progress(self, program_id: str, store_id: str) -> Progress | None: ...
+    def progress(self, store_id: str) -> Progress | None: ...
 
     def put_progress(self, progress: Progress) -> bool:
         """Writes over that of the revision before; False where another writer came first."""
+
+
+class Sealer(Protocol):
+    """Keeps secrets of others where nobody else can read them."""
+
+    def seal(self, owner: str, secret: str) -> bytes:
+        """The same bytes for the same secret of the same owner."""
+
+    def open(self, owner: str, sealed: bytes) -> str:
+        """Raises `Corrupt` where it was not sealed for this owner with our key."""
 
 
 class Files(Protocol):
@@ -969,4 +982,5 @@ class Store:
     billings: Billings
     referrals: Referrals
     webhooks: Webhooks
+    stores: Stores
     counters: Counters

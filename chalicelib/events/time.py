@@ -1,6 +1,7 @@
 """Time: every hour who has something due is sent to a queue, whose worker writes it down.
 
-Once a day the paid memberships are held against the payment service, by the same worker.
+Once a day the paid memberships are held against the payment service, by the same worker; every
+hour the orders that stores changed are pulled, by theirs.
 """
 
 import json
@@ -12,6 +13,7 @@ from chalicelib.kernel.clock import DAY, HOUR
 from chalicelib.services.context import enter
 from chalicelib.services.memberships import Desk
 from chalicelib.services.reconciliation import must_look, reconcile_part, schedule
+from chalicelib.services.store_work import schedule as schedule_pulls
 from chalicelib.services.sweeps import settle_member, sweep
 
 RECONCILED_AT = 3  # the hour of the day, UTC
@@ -23,6 +25,7 @@ def on_hour() -> None:
     sent = sweep(wiring.runtime().context, wiring.queues().due)
     _LOG.info("%d members have something due", sent)
     _watch_certificates()
+    schedule_pulls(wiring.runtime().context, wiring.queues().stores)
     now = wiring.runtime().context.clock.now()
     if now % DAY // HOUR == RECONCILED_AT:
         schedule(wiring.runtime().context, wiring.queues().due)

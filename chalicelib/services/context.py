@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from chalicelib.domain.ports import Payments, Store
+from chalicelib.domain.ports import Payments, Sealer, Store
 from chalicelib.domain.program.program import Mode, ProgramHead
 from chalicelib.kernel.clock import Clock, Instant, Pause
 from chalicelib.kernel.ids import Ids
@@ -34,6 +34,7 @@ class Context:
     ids: Ids
     pause: Pause
     payments: Callable[[str, Mode], Payments | None]  # who takes a program's money, if anybody
+    sealer: Sealer
     base_url: str = ""  # where people reach us; empty: as each caller did
 
 

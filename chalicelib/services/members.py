@@ -71,7 +71,7 @@ def enrol(
         else derived_id(context.keyring.key("ids"), "mem", here.program_id, idempotency_key)
     )
     member = Member(
-        here.program_id, member_id, profile, _claims(context, here.program_id, forms), here.now
+        here.program_id, member_id, profile, claims_of(context, here.program_id, forms), here.now
     )
     command = Enrol(member_id, here.now, _fingerprint(profile))
     head = Head.before_first(LogKey(here.program_id, member_id), here.now)
@@ -158,7 +158,7 @@ def change(
         unknown = _unknown_terms(context, here, was.profile, profile)
         if unknown:
             return Refusal("invalid_request", "there are no such terms", tuple(unknown))
-        claims = _claims(context, here.program_id, forms)
+        claims = claims_of(context, here.program_id, forms)
         member = replace(was, profile=profile, claims=claims, revision=was.revision + 1)
         said = what_was_said(was.profile, profile, here.now, source)
         outcome = store.replace(member, was, said)
@@ -204,14 +204,15 @@ def read(context: Context, here: Here, member_id: str) -> Member | Refusal:
 
 def find(context: Context, here: Here, profile: Profile) -> Member | None:
     """The member who has every identity that `profile` names."""
-    claims = _claims(context, here.program_id, identities(profile))
+    claims = claims_of(context, here.program_id, identities(profile))
     found = {context.store.members.claimed_by(here.program_id, claim) for claim in claims}
     member_id = found.pop() if len(found) == 1 else None
     member = read(context, here, member_id) if member_id else NOT_FOUND
     return None if isinstance(member, Refusal) else member
 
 
-def _claims(context: Context, program_id: str, forms: dict[str, str]) -> tuple[Claim, ...]:
+def claims_of(context: Context, program_id: str, forms: dict[str, str]) -> tuple[Claim, ...]:
+    """The claims on identities in their normal form."""
     key = context.keyring.key("claims")
     return tuple(Claim(kind, mark(key, program_id, kind, form)) for kind, form in forms.items())
 

@@ -29,7 +29,8 @@ from chalicelib.domain.webhooks.events import Event, events_of, trial
 from chalicelib.kernel.clock import SECOND, Instant, from_http_date
 from chalicelib.kernel.signatures import sign
 from chalicelib.services.context import Context, Here, enter
-from chalicelib.services.webhook_endpoints import TRIES, disable, find_endpoint, secrets_of
+from chalicelib.services.revising import TRIES
+from chalicelib.services.webhook_endpoints import disable, find_endpoint, secrets_of
 
 LONGEST_DELAY_SECONDS = 900  # of a message, the most SQS takes; who waits longer waits again
 AT_ONCE = 50  # deliveries that one message sends again

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from chalicelib.domain.access.keys import ROTATION_GRACE, Secret
-from chalicelib.domain.errors import Contended, FieldError, Refusal
+from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.ports import WebhookSender
 from chalicelib.domain.webhooks.endpoint import MAX_ENDPOINTS, Disabled, Endpoint
 from chalicelib.domain.webhooks.events import known_patterns
@@ -12,8 +13,8 @@ from chalicelib.kernel.clock import Instant
 from chalicelib.kernel.keys import derived_id
 from chalicelib.services.context import Context, Here
 from chalicelib.services.keys import signing_secret
+from chalicelib.services.revising import TRIES, revise
 
-TRIES = 5
 NOT_FOUND = Refusal("endpoint_not_found", "there is no such webhook endpoint")
 
 
@@ -139,20 +140,8 @@ def _write(
     endpoint_id: str,
     change: Callable[[Endpoint], Endpoint | Refusal],
 ) -> tuple[Endpoint, Endpoint] | Refusal:
-    for attempt in range(TRIES):
-        was = find_endpoint(context, here, endpoint_id)
-        if isinstance(was, Refusal):
-            return was
-        changed = change(was)
-        if isinstance(changed, Refusal):
-            return changed
-        if changed == was:
-            return was, was
-        now = replace(changed, revision=was.revision + 1)
-        if context.store.webhooks.replace(now, was):
-            return was, now
-        context.pause.before(attempt)
-    raise Contended("the endpoint was changed again and again")
+    find = partial(find_endpoint, context, here, endpoint_id)
+    return revise(context, find, change, context.store.webhooks.replace)
 
 
 def _changed(was: Endpoint, wish: Wish, now: Instant) -> Endpoint:

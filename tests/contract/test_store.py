@@ -8,7 +8,7 @@ from chalicelib.domain.access.keys import KeyKind, Secret
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.entries import LogKey
 from chalicelib.domain.members.member import Claim
-from chalicelib.domain.ports import Store
+from chalicelib.domain.ports import Latest, Store
 from tests.contract import samples
 from tests.contract.samples import EMAIL, LOG, NOW, PHONE
 
@@ -231,3 +231,16 @@ def test_notes_lie_beside_their_entries(store: Store) -> None:
 def test_counters_count(store: Store, name: str) -> None:
     assert [store.counters.hit(name, NOW) for _ in range(3)] == [1, 2, 3]
     assert store.counters.hit("other", NOW) == 1
+
+
+def test_the_latest_content_of_an_order_is_said_by_one_at_a_time(store: Store) -> None:
+    orders = store.orders
+    claimed = orders.claim(samples.order())
+    assert claimed.latest is None
+    second, third = Latest(NOW + 1, b"b" * 16), Latest(NOW + 2, b"c" * 16)
+    assert orders.put_latest(claimed, second)
+    assert not orders.put_latest(claimed, third)  # over what it said before
+    found = orders.get("prg_1", "shop", "1")
+    assert found == replace(claimed, latest=second)
+    assert orders.put_latest(found, third)
+    assert orders.claim(samples.order()).latest == third

@@ -93,7 +93,7 @@ class World:
         self.shop = shop = Shop(store or memory_store())
         assert shop.publish(program).status == 201
         self.queue = TimedQueue.deployed("Webhooks", shop.clock, BATCH)
-        shop.queues = wiring.Queues(Queued(), Queued(), Queued(), self.queue, Queued())
+        shop.queues = wiring.Queues(Queued(), Queued(), Queued(), self.queue, Queued(), Queued())
         wiring.install(shop.runtime, shop.queues)
         self.receiver = Receiver(shop.clock)
         shop.runtime.webhook_sender = self.receiver

@@ -87,7 +87,7 @@ class Shop:
             clock=self.clock,
             pause=NoPause(),
         )
-        self.queues = wiring.Queues(Queued(), Queued(), Queued(), Queued(), Queued())
+        self.queues = wiring.Queues(*(Queued() for _ in range(6)))
         wiring.install(self.runtime, self.queues)
         made = on_operator({"action": "create_program", "name": "Corner Coffee", "mode": mode})
         self.program_id: str = made["program_id"]

@@ -19,11 +19,12 @@ FUNCTIONS = [
     "OnHour",
     "OnLedger",
     "OnRecords",
+    "OnStores",
     "OnWallet",
     "OnWebhooks",
     "Operator",
 ]
-SECONDS = {"OnHour": 300, "OnGoogle": 60}
+SECONDS = {"OnHour": 300, "OnGoogle": 60, "OnStores": 60}
 TABLES = ["Ledger", "Orders", "Records"]
 APPEND = {
     "dynamodb:ConditionCheckItem",
@@ -149,13 +150,15 @@ def test_nobody_changes_or_removes_what_is_in_the_ledger(resources: Json, functi
     assert of_items <= APPEND
 
 
-def test_only_the_api_and_the_worker_of_time_append_to_the_ledger(resources: Json) -> None:
+def test_only_the_api_and_the_workers_of_time_and_stores_append_to_the_ledger(
+    resources: Json,
+) -> None:
     writers = [
         function
         for function in FUNCTIONS
         if "dynamodb:PutItem" in allowed_on(resources, function, "Ledger")
     ]
-    assert writers == ["APIHandler", "OnDue"]
+    assert writers == ["APIHandler", "OnDue", "OnStores"]
 
 
 def test_routers_read_their_stream_and_send(resources: Json) -> None:
@@ -191,6 +194,13 @@ def test_webhooks_are_sent_from_their_queue_and_asked_for_by_the_api(resources: 
     assert allowed_on(resources, "OnWebhooks", "Wallet") == set()
     told = merge_template("prod")["Parameters"]["LocalWebhooks"]
     assert told["Default"] == "false"
+
+
+def test_what_stores_need_is_asked_for_by_the_api_the_hour_and_the_worker(resources: Json) -> None:
+    for function in ("APIHandler", "OnHour", "OnRecords"):
+        assert allowed_on(resources, function, "Stores") == {"sqs:SendMessage"}
+    assert "sqs:SendMessage" in allowed_on(resources, "OnStores", "Stores")
+    assert "dynamodb:PutItem" in allowed_on(resources, "OnStores", "Ledger")
 
 
 def test_the_operator_reaches_records_only(resources: Json) -> None:
@@ -282,7 +292,14 @@ def test_every_function_that_fails_or_is_throttled_raises_an_alarm(resources: Js
 def test_what_waits_or_is_given_up_raises_an_alarm(resources: Json) -> None:
     assert alarms_on(resources, "IteratorAge") == {"OnLedger", "OnRecords"}
     given_up = alarms_on(resources, "ApproximateNumberOfMessagesVisible")
-    assert given_up == {"WalletDead", "GoogleDead", "DueDead", "WebhooksDead", "Parked"}
+    assert given_up == {
+        "WalletDead",
+        "GoogleDead",
+        "DueDead",
+        "WebhooksDead",
+        "StoresDead",
+        "Parked",
+    }
     metrics = {
         alarm["MetricName"] for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
     }
@@ -314,6 +331,7 @@ def test_every_function_is_told_everything(template: Json) -> None:
         "PARKED_QUEUE_URL",
         "DUE_QUEUE_URL",
         "WEBHOOKS_QUEUE_URL",
+        "STORES_QUEUE_URL",
         "BASE_URL",
         "PARAMETERS_PATH",
         "APNS_HOST",

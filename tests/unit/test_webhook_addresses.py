@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.adapters.webhooks import Resolve, Webhooks
+from chalicelib.adapters.public_http import Resolve
+from chalicelib.adapters.webhooks import Webhooks
 from chalicelib.domain.webhooks.addresses import is_public, read_url
 
 PUBLIC = "93.184.215.14"

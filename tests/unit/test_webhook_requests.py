@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from chalicelib.adapters import webhooks
+from chalicelib.adapters import public_http
 from chalicelib.adapters.webhooks import EXCERPT_CHARACTERS, Webhooks
 from chalicelib.domain.webhooks import addresses
 
@@ -213,7 +213,7 @@ def test_the_certificate_is_that_of_the_name_at_the_address_that_was_judged(
     with serving(saying(raw, seen), context) as port:
         # The one server that there is here plays one on the internet.
         monkeypatch.setattr(addresses, "PORTS", {port})
-        monkeypatch.setattr(webhooks, "is_public", lambda address: asked.append(address) or True)
+        monkeypatch.setattr(public_http, "is_public", lambda address: asked.append(address) or True)
         sender = Webhooks(
             resolve=lambda host, port: ["127.0.0.1"],  # noqa: ARG005
             authority=authority,
@@ -234,7 +234,7 @@ def test_a_certificate_of_nobody_we_know_is_refused(
     seen: list[bytes] = []
     with serving(saying(b"HTTP/1.1 200 OK\r\n\r\n", seen), context) as port:
         monkeypatch.setattr(addresses, "PORTS", {port})
-        monkeypatch.setattr(webhooks, "is_public", bool)
+        monkeypatch.setattr(public_http, "is_public", bool)
         sender = Webhooks(resolve=lambda host, port: ["127.0.0.1"], seconds=5)  # noqa: ARG005
         sent = sender.send(f"https://{NAME}:{port}/h", HEADERS, b"{}")
     assert sent.status is None

@@ -164,6 +164,17 @@ class Records:
             put["ExpressionAttributeValues"] = values
         return {"Put": put}
 
+    def put_latest(self, record: Record) -> bool:
+        """Writes a record where none of a later revision is."""
+        model = self.model
+        return self._put(record, model.pk.does_not_exist() | (model.revision <= record.revision))
+
+    def add_hit(self, pk: str, sk: str, kind: str) -> None:
+        """Counts one more. A retry may count twice."""
+        model = self.model
+        with translated():
+            model(pk, sk).update(actions=[model.hits.add(1), model.kind.set(kind)])
+
     def delete(self, pk: str, sk: str) -> None:
         """Removes whatever lies at a key."""
         with translated():

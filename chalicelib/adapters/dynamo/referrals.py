@@ -6,7 +6,6 @@ says whose it is, its clicks lie under it; traces are `<program>#traces#<member>
 network lie under `<program>#friends_from#<trace>` for some days.
 """
 
-from chalicelib.adapters.dynamo.faults import translated
 from chalicelib.adapters.dynamo.records import Record, Records, value_of
 from chalicelib.adapters.dynamo.transactions import Item
 from chalicelib.domain.errors import Contended
@@ -104,10 +103,7 @@ class DynamoReferrals:
         return sum(record.sk < f"{until + 1:015d}" for record in found)
 
     def count_click(self, program_id: str, code: str) -> None:
-        model = self._records.model
-        item = model(_code(program_id, code), _CLICKS)
-        with translated():
-            item.update(actions=[model.hits.add(1), model.kind.set(_CLICKS)])
+        self._records.add_hit(_code(program_id, code), _CLICKS, _CLICKS)
 
     def clicks(self, program_id: str, code: str) -> int:
         found = self._records.find(_code(program_id, code), _CLICKS)

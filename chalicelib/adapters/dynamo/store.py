@@ -16,6 +16,7 @@ from chalicelib.adapters.dynamo.passes import DynamoPasses
 from chalicelib.adapters.dynamo.programs import DynamoPrograms
 from chalicelib.adapters.dynamo.records import Records
 from chalicelib.adapters.dynamo.referrals import DynamoReferrals
+from chalicelib.adapters.dynamo.stores import DynamoStores
 from chalicelib.adapters.dynamo.vouchers import DynamoVouchers
 from chalicelib.adapters.dynamo.webhooks import DynamoWebhooks
 from chalicelib.domain.ports import Store
@@ -42,5 +43,6 @@ def dynamo_store(client: Any, ledger_table: str, orders_table: str, records_tabl
         billings=DynamoBillings(records),
         referrals=referrals,
         webhooks=DynamoWebhooks(records),
+        stores=DynamoStores(records),
         counters=DynamoCounters(records),
     )

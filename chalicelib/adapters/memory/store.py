@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from chalicelib.adapters.memory.stores import MemoryStores
 from chalicelib.adapters.units import entry_size
 from chalicelib.domain.access.audit import AuditRow
 from chalicelib.domain.access.keys import ApiKey
@@ -982,5 +983,6 @@ def memory_store() -> Store:
         billings=MemoryBillings(),
         referrals=referrals,
         webhooks=MemoryWebhooks(),
+        stores=MemoryStores(),
         counters=MemoryCounters(),
     )

@@ -8,12 +8,17 @@ from chalicelib.kernel.clock import Instant, from_rfc3339
 from chalicelib.kernel.money import minor_units
 
 
-def json_object(body: bytes) -> dict[str, Any]:
-    """A body that must be a JSON object; decimals stay as they are written. Raises `Unreadable`."""
+def json_value(body: bytes) -> Any:
+    """Any JSON; decimals stay as they are written. Raises `Unreadable`."""
     try:
-        found = json.loads(body, parse_float=str, parse_constant=_no_constant)
+        return json.loads(body, parse_float=str, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"the body is not JSON: {error}") from error
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """A body that must be a JSON object. Raises `Unreadable`."""
+    found = json_value(body)
     if not isinstance(found, dict):
         raise Unreadable("the body is not an object")
     if b"\\ud" in body.lower() and not _encodable(found):
