@@ -62,7 +62,7 @@ def minor_units(text: str, code: str) -> int:
         raise ValueError(f"{code} is not a currency of ISO 4217")
     if len(text) > _LONGEST or not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text, re.ASCII):
         raise ValueError(f"{text[:_LONGEST]!r} is not an amount")
-    scaled = Decimal(text).scaleb(DECIMALS[code]).quantize(Decimal(1), ROUND_HALF_UP)
-    if abs(scaled) > MAX_AMOUNT:
+    scaled = Decimal(text).scaleb(DECIMALS[code])
+    if abs(scaled) > MAX_AMOUNT:  # asked first: a number of 29 digits has no whole part to decimal
         raise ValueError(f"{text} is above every amount")
-    return int(scaled)
+    return int(scaled.quantize(Decimal(1), ROUND_HALF_UP))

@@ -347,6 +347,7 @@ def test_garbage_in_the_signature_is_bad_and_nothing_worse(mark: str) -> None:
         json.dumps(order(line(price=None))).encode(),
         json.dumps(order(line(price="-1.00"))).encode(),
         json.dumps(order(line(price="1e3"))).encode(),
+        json.dumps(order(line(price="9" * 40))).encode(),
         json.dumps(order(line(price={"amount": "1"}))).encode(),
     ],
 )
@@ -489,8 +490,9 @@ def test_what_paid_is_known_where_it_was_one_thing(
     assert read(order(payment_gateway_names=names)).order.paid_with == paid
 
 
-def test_a_tip_is_no_line() -> None:
-    tip = line(id=8, quantity=1, price="3.00", name="Tip", tip_payment_gateway="shopify_payments")
+@pytest.mark.parametrize("gateway", ["shopify_payments", None])
+def test_a_tip_is_no_line(gateway: str | None) -> None:
+    tip = line(id=8, quantity=1, price="3.00", name="Tip", tip_payment_gateway=gateway)
     found = read(order(line(), tip, total_tip_received="3.00")).order
     assert (found.tip, [one.id for one in found.lines], found.total) == (300, ["7"], 2300)
     assert read(order(total_tip_received="3.00")).order.tip == 300
@@ -563,6 +565,19 @@ def test_an_edit_after_a_refund_does_not_change_the_refund() -> None:
     kind = refund(50, transactions=[paid_back("4.00")], order_adjustments=[adjustment("-4.00")])
     edit = refund(51, units=1, transactions=[])
     assert read(order(refunds=[edit, kind])).refunds == (StoreRefund("50", amount=400),)
+
+
+def test_an_exchange_leaves_what_was_taken_for_what_came_back() -> None:
+    taken = line(id=8, quantity=1, price="6.00")
+    cheaper = refund(
+        units=1, order_adjustments=[adjustment("6.00")], transactions=[paid_back("4.00")]
+    )
+    found = read(order(line(current_quantity=1), taken, refunds=[cheaper]))
+    assert (found.order.quantities, found.order.total) == ((2, 1), 2600)
+    assert found.refunds == (StoreRefund("50", (LineRefund("7", 1),)),)
+    even = refund(units=1, transactions=[])
+    found = read(order(line(current_quantity=1), taken, refunds=[even]))
+    assert (found.order.quantities, found.refunds) == ((1, 1), ())
 
 
 # Refunds.

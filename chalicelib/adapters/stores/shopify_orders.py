@@ -9,7 +9,9 @@ What Shopify leaves unsaid, and how it is read here:
   unless only the other is the program's.
 - `quantity` is all that was ever on a line. An edit takes units out by a refund without any
   payment; such units, and those that `current_quantity` misses without a refund, were not bought.
-  They leave with their share of the line's discounts and taxes, which Shopify tells for all units.
+  They leave with their share of the line's discounts and taxes, which Shopify tells for all units
+  (github.com/microsoft/BCApps, pull requests 7447 and 10462, say so of a connector's practice).
+  So does an exchange: what was returned is a refund, what was taken for it a new line.
 - Money that comes back beyond lines and shipping is, below zero, in `order_adjustments`; they hold
   pairs that cancel each other, so only their sum counts. It pays first for what edits took out.
 - Shipping that comes back takes nothing back, and less money than the lines cost takes back the
@@ -255,9 +257,9 @@ def _tags(order: Found) -> tuple[str, ...]:
 
 
 def _is_tip(line: Found) -> bool:
-    """These fields are on lines that are tips alone; a tip is on such a line, and in
-    `total_tip_received` too."""
-    return bool(line.get("tip_payment_gateway") or line.get("tip_payment_method"))
+    """These fields are present on lines that are tips alone, if only as null; a tip is on such a
+    line, and in `total_tip_received` too."""
+    return "tip_payment_gateway" in line or "tip_payment_method" in line
 
 
 def _tip(order: Found, rows: Iterable[Found], view: Money) -> int:
