@@ -14,7 +14,8 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.adapters.stores.reading import json_object, needed, needed_text
 from chalicelib.adapters.stores.shopify_orders import customer_said, order_said, refund_facts
@@ -37,6 +38,9 @@ from chalicelib.domain.stores.facts import (
 )
 from chalicelib.kernel.clock import Instant
 from chalicelib.kernel.signatures import BadSignature
+
+if TYPE_CHECKING:
+    from chalicelib.adapters.http import Http
 
 SIGNATURE = "x-shopify-hmac-sha256"
 TOPIC = "x-shopify-topic"
@@ -73,13 +77,21 @@ class Shopify:
         return Heard(message_id, topic, read(json_object(message.body), source, money))
 
     def api(self, connection: Connection, access: str, money: str) -> StoreApi:
-        # Loads the HTTP client, which messages do without.
+        """Raises `Fault` where the address is not Shopify's."""
         from chalicelib.adapters.stores.shopify_api import ShopifyApi
 
         problem = self.address_problem(connection.address)
         if problem is not None:
             raise Fault(f"the store's address {problem}")
-        return ShopifyApi(connection.address, access, connection.source, money)
+        return ShopifyApi(self._http, connection.address, access, connection.source, money)
+
+    @cached_property
+    def _http(self) -> "Http":
+        """Made with the first call: messages do without, and it takes time to load."""
+        from chalicelib.adapters.http import Http
+        from chalicelib.adapters.stores.shopify_api import MAX_PAGE_BYTES
+
+        return Http(MAX_PAGE_BYTES)
 
     def access_problem(self, access: str) -> str | None:
         if _TOKEN.fullmatch(access) or _CLIENT.fullmatch(access):

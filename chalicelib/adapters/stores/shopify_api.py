@@ -54,14 +54,14 @@ Found = dict[str, Any]
 class ShopifyApi:
     """Keeps the port `StoreApi`. One store, for the time of one piece of work."""
 
-    def __init__(self, address: str, access: str, source: str, money: str) -> None:
+    def __init__(self, http: Http, address: str, access: str, source: str, money: str) -> None:
         """`access` is an Admin API access token, or `<client id>:<client secret>` of an app of the
         shop's own, which stand for a token of 24 hours."""
+        self._http = http
         self._address = address
         self._access = access
         self._source = source
         self._money = money
-        self._http = Http(MAX_PAGE_BYTES)
         self._token: str | None = None if ":" in access else access
 
     def changed(self, since: Instant, cursor: str | None) -> OrdersChanged:

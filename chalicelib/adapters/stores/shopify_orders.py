@@ -9,7 +9,9 @@ What Shopify leaves unsaid, and how it is read here:
   unless only the other is the program's.
 - `quantity` is all that was ever on a line. An edit takes units out by a refund without any
   payment; such units, and those that `current_quantity` misses without a refund, were not bought.
-  They leave with their share of the line's discounts and taxes, which Shopify tells for all units.
+  They leave with their share of the line's discounts and taxes, which Shopify tells for all units
+  (github.com/microsoft/BCApps, pull requests 7447 and 10462, say so of a connector's practice).
+  So does an exchange: what was returned is a refund, what was taken for it a new line.
 - Money that comes back beyond lines and shipping is, below zero, in `order_adjustments`; they hold
   pairs that cancel each other, so only their sum counts. It pays first for what edits took out.
 - Shipping that comes back takes nothing back, and less money than the lines cost takes back the
@@ -220,7 +222,9 @@ def _order(
 ) -> Order:
     rows = objects(order, "line_items")
     labels = _tags(order)
-    kept = [(row, _kept(row, refunds)) for row in rows if not _is_tip(row)]
+    edited = _units(one for one in refunds if one.moved is _Moved.NONE)
+    gone = _units(refunds)
+    kept = [(row, _kept(row, edited, gone)) for row in rows if not _is_tip(row)]
     source_name = text(order, "source_name")
     return Order(
         source=source,
@@ -253,9 +257,9 @@ def _tags(order: Found) -> tuple[str, ...]:
 
 
 def _is_tip(line: Found) -> bool:
-    """These fields are on lines that are tips alone; a tip is on such a line, and in
-    `total_tip_received` too."""
-    return bool(line.get("tip_payment_gateway") or line.get("tip_payment_method"))
+    """These fields are present on lines that are tips alone, if only as null; a tip is on such a
+    line, and in `total_tip_received` too."""
+    return "tip_payment_gateway" in line or "tip_payment_method" in line
 
 
 def _tip(order: Found, rows: Iterable[Found], view: Money) -> int:
@@ -279,20 +283,23 @@ def _shipping(order: Found, view: Money, included: bool) -> int:
     return total
 
 
-def _kept(line: Found, refunds: Sequence[_Refund]) -> int:
+def _kept(row: Found, edited: Counter[str], gone: Counter[str]) -> int:
     """The units that were bought: of all that ever were on a line, those no edit took out."""
-    line_id = needed_text(line, "id")
-    quantity = _quantity(line)
-    edited = _units(line_id, [one for one in refunds if one.moved is _Moved.NONE])
-    current = line.get("current_quantity")
+    line_id, quantity = needed_text(row, "id"), _quantity(row)
+    current = row.get("current_quantity")
     missing = 0
     if current is not None:
-        missing = quantity - _count(current, "current_quantity") - _units(line_id, refunds)
-    return max(0, quantity - edited - max(0, missing))
+        missing = quantity - _count(current, "current_quantity") - gone[line_id]
+    return max(0, quantity - edited[line_id] - max(0, missing))
 
 
-def _units(line_id: str, refunds: Iterable[_Refund]) -> int:
-    return sum(line.quantity for one in refunds for line in one.lines if line.id == line_id)
+def _units(refunds: Iterable[_Refund]) -> Counter[str]:
+    """How many units are in them, by line."""
+    units: Counter[str] = Counter()
+    for one in refunds:
+        for line in one.lines:
+            units[line.id] += line.quantity
+    return units
 
 
 def _line(
