@@ -6,10 +6,11 @@ import hmac
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.adapters.memory.store import memory_store
@@ -576,3 +577,51 @@ def test_a_deleted_refund_changes_nothing(world: World) -> None:
     world.woo.delete_refund(order, refund)
     assert world.tell() == []
     assert world.points() == 24
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["pay", "edit", "add", "refund", "refund_all", "fail", "cancel"]),
+        st.integers(1, 900),
+    ),
+    max_size=6,
+)
+
+
+def live(woo: WooCommerceStandIn, order: int, step: str, number: int) -> None:
+    """One thing that may happen to an order as it is now; else nothing does."""
+    status = woo.payload(order)["status"]
+    if step == "pay" and status != "refunded":
+        woo.pay(order)
+    elif step == "edit" and not woo.payload(order)["refunds"]:
+        woo.edit(order, woo.line_ids(order)[0], 1 + number % 4)
+    elif step == "add":
+        woo.add(order, Item(number))
+    elif step.startswith("refund") and status == "processing":
+        woo.refund(order, amount=number if step == "refund" else 10**6)
+    elif step == "fail":
+        woo.fail(order)
+    elif step == "cancel":
+        woo.cancel(order)
+
+
+@settings(max_examples=25, deadline=None)
+@given(steps=STEPS, tax=st.sampled_from([0, 19]), paid=st.booleans(), random=st.randoms())
+def test_any_life_of_an_order_ends_the_same_in_any_order(
+    steps: list[tuple[str, int]], tax: int, paid: bool, random: Random
+) -> None:
+    """Messages in their order, against all of them shuffled, half of them twice."""
+    with WooCommerceStandIn(tax_percent=tax, clock=SetClock(START)) as woo:
+        order = woo.order(Item(1999, 3), Item(250), paid=paid, shipping=490)
+        for step, number in steps:
+            live(woo, order, step, number)
+        messages = woo.messages
+        shuffled = messages + random.sample(messages, len(messages) // 2)
+        random.shuffle(shuffled)
+        ends = []
+        for told in (messages, shuffled):
+            world = World(woo)
+            world.tell(*told)
+            world.tell(messages[-1])
+            ends.append([world.points(state) for state in ("available", "pending", "debt")])
+    assert ends[0] == ends[1]
