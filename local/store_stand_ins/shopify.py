@@ -321,6 +321,9 @@ class ShopifyStandIn:
         order.shipping_back = order.shipping_back or shipping
         order.adjusted += max(0, amount - overpaid)
         money = sum(row["_minor"] for row in rows) + amount + shipped
+        short = max(0, money - order.paid + order.back) if status else 0  # no more than was paid
+        money -= short
+        beyond = amount - short
         if status == "success":
             order.back += money
         transaction = {
@@ -339,7 +342,7 @@ class ShopifyStandIn:
             "refund_shipping_lines": [{"subtotal_amount_set": self._both(shipped)}]
             if shipped
             else [],
-            "order_adjustments": [self._adjustment(refund_id, amount)] if amount else [],
+            "order_adjustments": [self._adjustment(refund_id, beyond)] if beyond else [],
             "transactions": [transaction] if status and money else [],
         }
 

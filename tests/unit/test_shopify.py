@@ -102,6 +102,7 @@ def refund(refund_id: int = 50, units: int = 0, **changes: Any) -> Found:
         "order_id": 1001,
         "refund_line_items": rows if units else [],
         "transactions": [paid_back(f"{10 * units}.00")],
+        "order_adjustments": [],
         **changes,
     }
 
@@ -626,10 +627,23 @@ def test_what_came_back(given: Found, expected: list[StoreRefund]) -> None:
     found = read(order(refunds=[given]))
     assert list(found.refunds) == expected
     assert found.order.quantities == (2,)
-    by_itself = facts("refunds/create", given)
-    lines = [RefundSaid("1001", one) for one in expected if one.lines]
-    money = [OrderToFetch("1001")] if any(one.amount for one in expected) else []
-    assert list(by_itself) == [*lines, *money]
+    less = given["order_adjustments"] == [adjustment("2.00")]
+    lines = [RefundSaid("1001", one) for one in expected if one.lines and not less]
+    money = [OrderToFetch("1001")] if less or any(one.amount for one in expected) else []
+    assert list(facts("refunds/create", given)) == [*lines, *money]
+
+
+def test_the_rest_after_money_without_goods_counts_as_money() -> None:
+    kind = refund(50, transactions=[paid_back("3.00")], order_adjustments=[adjustment("-3.00")])
+    rest = refund(
+        51, units=2, transactions=[paid_back("17.00")], order_adjustments=[adjustment("3.00")]
+    )
+    found = read(order(line(current_quantity=0), refunds=[kind, rest]))
+    assert found.order.total == 2000
+    assert found.refunds == (StoreRefund("50", amount=300), StoreRefund("51", amount=1700))
+    assert facts("refunds/create", rest) == (OrderToFetch("1001"),)
+    alone = read(order(refunds=[rest])).refunds  # a fee was kept
+    assert alone == (StoreRefund("51", (LineRefund("7", 2),)),)
 
 
 def test_two_rows_of_one_line_are_one() -> None:

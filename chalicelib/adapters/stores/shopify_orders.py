@@ -15,7 +15,8 @@ What Shopify leaves unsaid, and how it is read here:
 - Money that comes back beyond lines and shipping is, below zero, in `order_adjustments`; they hold
   pairs that cancel each other, so only their sum counts. It pays first for what edits took out.
 - Shipping that comes back takes nothing back, and less money than the lines cost takes back the
-  whole lines: the goods are returned.
+  whole lines: the goods are returned. Where money had come back before without goods, less may be
+  the rest of what was paid: then the money counts, since no more than all can come back.
 - A voided payment leaves its order waiting; only `cancelled_at` is final, whether the money came
   back yet or not, since no goods will.
 """
@@ -115,6 +116,7 @@ class _Refund:
     worth: int  # of these lines, as they were paid
     moved: _Moved
     beyond: int  # the money beside lines and shipping
+    short: int  # by how much the money was less than the lines are worth
 
 
 def order_said(order: Found, source: str, wanted: str) -> OrderSaid:
@@ -142,18 +144,19 @@ def order_said(order: Found, source: str, wanted: str) -> OrderSaid:
 def refund_facts(refund: Found, wanted: str) -> tuple[Fact, ...]:
     """What a refund says without its order.
 
-    Units that an edit took out, and money beyond the lines, can only be judged with the whole
-    order: it must be fetched (or comes by `orders/updated`, which Shopify sends too).
+    Units that an edit took out, and money that is more or less than the lines are worth, can only
+    be judged with the whole order: it must be fetched (or comes by `orders/updated`, which Shopify
+    sends too).
     """
     order_id = needed_text(refund, "order_id")
     transactions = objects(refund, "transactions")
     currency = next((code for one in transactions if (code := text(one, "currency"))), wanted)
     found = _refund(refund, Money(currency), included=True)
     facts: list[Fact] = []
-    if found.moved is _Moved.BACK and found.lines:
+    if found.moved is _Moved.BACK and found.lines and not found.short:
         facts.append(RefundSaid(order_id, StoreRefund(found.id, found.lines)))
     edited = found.moved is _Moved.NONE and bool(found.lines)
-    if edited or found.beyond:
+    if edited or found.beyond or found.short:
         facts.append(OrderToFetch(order_id))
     return tuple(facts)
 
@@ -364,29 +367,29 @@ def _refund(refund: Found, view: Money, included: bool) -> _Refund:
     payments = [one for one in objects(refund, "transactions") if one.get("kind") == "refund"]
     done = [one for one in payments if one.get("status") == "success"]
     moved = _Moved.BACK if done else _Moved.NOT_YET if payments else _Moved.NONE
+    beyond = _beyond(refund, bool(rows), done, view) if done else 0
     return _Refund(
         id=needed_text(refund, "id"),
         lines=tuple(LineRefund(line_id, count) for line_id, count in units.items() if count),
         worth=worth,
         moved=moved,
-        beyond=_beyond(refund, bool(rows), done, view) if done else 0,
+        beyond=max(0, beyond),
+        short=max(0, -beyond) if rows else 0,
     )
 
 
 def _beyond(refund: Found, has_lines: bool, done: Iterable[Found], view: Money) -> int:
-    """The money of a refund that is neither for its lines nor for shipping.
+    """The money of a refund that is neither for its lines nor for shipping; below zero where they
+    are worth more.
 
     Refunded shipping is an adjustment of its own kind, since version 2024-10 a list of its own.
     """
     adjustments = objects(refund, "order_adjustments")
     if has_lines or adjustments or objects(refund, "refund_shipping_lines"):
-        return max(
-            0,
-            -sum(
-                view.signed(one, "amount") + view.signed(one, "tax_amount")
-                for one in adjustments
-                if one.get("kind") != "shipping_refund"
-            ),
+        return -sum(
+            view.signed(one, "amount") + view.signed(one, "tax_amount")
+            for one in adjustments
+            if one.get("kind") != "shipping_refund"
         )
     return sum(view.moved(one) for one in done)
 
@@ -395,16 +398,26 @@ def _said(refunds: Iterable[_Refund]) -> tuple[StoreRefund, ...]:
     """What came back. Money that only pays for what an edit took out takes nothing back."""
     said: list[StoreRefund] = []
     owed = 0  # for what edits took out
+    given = 0  # without goods
     for one in refunds:
         if one.moved is _Moved.NONE:
             owed += one.worth
         if one.moved is not _Moved.BACK:
             continue
-        if one.lines:
-            said.append(StoreRefund(one.id, one.lines))
         amount = max(0, one.beyond - owed)
         owed = max(0, owed - one.beyond)
-        if amount:
-            refund_id = f"{one.id}:amount" if one.lines else one.id
-            said.append(StoreRefund(refund_id, amount=amount))
+        if one.lines and one.short and given:
+            amount = max(0, one.worth - one.short)
+            given = max(0, given - one.short)
+            said += _refunded(one.id, (), amount)
+        else:
+            given += amount
+            said += _refunded(one.id, one.lines, amount)
     return tuple(said)
+
+
+def _refunded(refund_id: str, lines: tuple[LineRefund, ...], amount: int) -> Iterable[StoreRefund]:
+    if lines:
+        yield StoreRefund(refund_id, lines)
+    if amount:
+        yield StoreRefund(f"{refund_id}:amount" if lines else refund_id, amount=amount)
