@@ -21,6 +21,7 @@ from chalicelib.domain.members.member import (
     check_identities,
     identities,
 )
+from chalicelib.domain.orders import Order
 from chalicelib.domain.ports import Parked
 from chalicelib.domain.program.program import Mode
 from chalicelib.domain.referrals.checks import Seen
@@ -40,6 +41,7 @@ from chalicelib.domain.stores.facts import (
     StoreGone,
     StoreRefund,
 )
+from chalicelib.kernel.clock import SECOND
 from chalicelib.services import members, orders, refunds, traces, vouchers
 from chalicelib.services.attribution import arrival
 from chalicelib.services.context import Context, Here
@@ -48,6 +50,7 @@ from chalicelib.services.refunds import OrderChange
 RECORDED, UNCHANGED, PARKED, KEPT = "recorded", "unchanged", "parked", "kept"
 IGNORED, TO_FETCH, TO_ERASE, TO_ANSWER = "ignored", "to_fetch", "to_erase", "data_request"
 QUIET = frozenset({RECORDED, UNCHANGED, PARKED, KEPT, IGNORED, TO_FETCH, TO_ERASE})
+_OF_ANOTHER_CONTENT = frozenset({"unknown_line", "refund_exceeds_order"})
 MARKETING = "marketing.email"
 
 
@@ -154,7 +157,7 @@ def _take_kept(counter: Counter, member: Member, said: OrderSaid) -> list[Took]:
     """An order of a member. One from before he joined counts if it was kept for him; where he only
     has the address that somebody typed, it waits for one of whom the store says so."""
     context, here, order = counter.context, counter.here, said.order
-    if order.placed_at >= member.joined_at:
+    if order.placed_at >= member.joined_at // SECOND * SECOND:  # stores tell whole seconds
         return _record(context, here, member.id, said, credited=False)
     if not _is_same(counter, member, said.customer):
         _keep(counter, said)
@@ -189,17 +192,35 @@ def _record(
     took = [_took(about, done)]
     if isinstance(done, Refusal):
         return took
-    for refund in said.refunds:
-        took += _refund(context, here, order.source, order.id, refund)
-    return [*took, *_use_codes(context, here, said)]
+    back = [_refund(context, here, order.source, order.id, refund) for refund in said.refunds]
+    if any(one.needs_somebody for one in back) and _is_outdated(context, here, order):
+        back = [one for one in back if not one.needs_somebody]
+    return [*took, *back, *_use_codes(context, here, said)]
 
 
-def _refund(
-    context: Context, here: Here, source: str, order_id: str, refund: StoreRefund
-) -> list[Took]:
+def _is_outdated(context: Context, here: Here, order: Order) -> bool:
+    """Whether the store said something later of the order: that is held against its refunds."""
+    record = context.store.orders.get(here.program_id, order.source, order.id)
+    if record is None:
+        return False
+    latest = record.latest.at if record.latest else record.order.updated_at or 0
+    return latest > (order.updated_at or 0)
+
+
+def _refund(context: Context, here: Here, source: str, order_id: str, refund: StoreRefund) -> Took:
     command = RefundOrder(source, order_id, refund.id, refund.lines, refund.amount)
     done = refunds.refund_order(context, here, command)
-    return [_took(f"refund {refund.id} of {_name(order_id)}", done)]
+    return _took(f"refund {refund.id} of {_name(order_id)}", done)
+
+
+def _refund_alone(counter: Counter, said: RefundSaid) -> list[Took]:
+    """A refund without its order. What it brings back may be in an order that we do not know yet as
+    it is now: then the order is fetched, if it can be."""
+    source = counter.connection.source
+    done = _refund(counter.context, counter.here, source, said.order_id, said.refund)
+    if done.outcome in _OF_ANOTHER_CONTENT and counter.connection.access is not None:
+        return [Took(done.about, TO_FETCH, order_id=said.order_id)]
+    return [done]
 
 
 def _gone(context: Context, here: Here, source: str, order_id: str) -> list[Took]:
@@ -388,9 +409,7 @@ def _name(order_id: str) -> str:
 
 _TAKES: dict[type, Callable[[Counter, Any], list[Took]]] = {
     OrderSaid: _order,
-    RefundSaid: lambda at, said: _refund(
-        at.context, at.here, at.connection.source, said.order_id, said.refund
-    ),
+    RefundSaid: _refund_alone,
     OrderGone: lambda at, gone: _gone(at.context, at.here, at.connection.source, gone.order_id),
     OrderToFetch: lambda _, one: [Took(_name(one.order_id), TO_FETCH, order_id=one.order_id)],
     CustomerSaid: _customer,

@@ -14,7 +14,7 @@ from typing import Any
 from chalicelib.domain.errors import Contended, Fault, Refusal, Unavailable
 from chalicelib.domain.ports import Queue, StoreApi
 from chalicelib.domain.stores.connection import Connection, Progress, Trouble
-from chalicelib.domain.stores.facts import Fact, OrderSaid, OrdersChanged
+from chalicelib.domain.stores.facts import Fact, OrderSaid, OrdersChanged, Unreadable
 from chalicelib.kernel.clock import DAY, MINUTE, Instant
 from chalicelib.services import rights, store_discounts
 from chalicelib.services.context import Context, Here, enter
@@ -135,7 +135,11 @@ def _fetch(desk: Desk, counter: Counter, order_id: str) -> None:
     if api is None:
         took = Took(f"order {order_id}", NO_ACCESS.code, NO_ACCESS.detail)
         return report(counter, "fetch", took)
-    said = api.order(order_id)
+    try:
+        said = api.order(order_id)
+    except Unreadable as unreadable:
+        took = Took(f"order {order_id}", "unreadable", str(unreadable))
+        return report(counter, "fetch", took)
     if said is not None:
         receive(counter, desk.queue, "fetch", [said])
     return None
@@ -188,7 +192,8 @@ def _after(desk: Desk, was: Progress, page: OrdersChanged, found: int) -> Progre
     )
     if page.cursor is not None:
         return now
-    since = max(was.since, newest - OVERLAP)
+    # Orders are listed live: what changed while the pull ran may lie on a page that was read.
+    since = max(was.since, min(newest, was.began_at or newest) - OVERLAP)
     return replace(now, since=since, began_at=None, ended_at=desk.context.clock.now())
 
 

@@ -75,11 +75,19 @@ class Shop:
     """One program with its keys, called as a shop calls it."""
 
     def __init__(
-        self, store: Store, mode: str = "test", stripe_url: str = "", **parameters: str
+        self,
+        store: Store,
+        mode: str = "test",
+        stripe_url: str = "",
+        clock: SetClock | None = None,
+        local_webhooks: bool = False,
+        **parameters: str,
     ) -> None:
-        self.clock = SetClock()
+        self.clock = clock or SetClock()
         self.address = "192.0.2.1"  # where calls come from
-        settings = Settings.of_environment({**SETTINGS, "STRIPE_URL": stripe_url})
+        local = "true" if local_webhooks else "false"
+        told = {**SETTINGS, "STRIPE_URL": stripe_url, "LOCAL_WEBHOOKS": local}
+        settings = Settings.of_environment(told)
         self.runtime = Runtime(
             settings,
             store,
