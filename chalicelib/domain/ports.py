@@ -411,7 +411,8 @@ class Orders(Protocol):
     def claim(self, record: OrderRecord) -> OrderRecord:
         """Puts the record if the order has none, and returns the one it has now.
 
-        It has what was parked before.
+        It has what was parked before. The very object `record` comes back, and not only an equal
+        one, where this call was the first to say anything of the order.
         """
 
     def get(self, program_id: str, source: str, order_id: str) -> OrderRecord | None: ...

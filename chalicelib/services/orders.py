@@ -29,21 +29,23 @@ def record_order(
     *,
     paid: bool = True,
     editable: bool = False,
+    head: Head | None = None,
 ) -> OrderChange | Refusal:
     """Gives the member what the order earns, once for ever.
 
     The order record is put first and is the truth of whose order it is; a crash before the entry
     is mended by whatever comes next for the order. The same order with another content is refused,
     or, where it is `editable`, is an edit: the difference is given or taken. Refunds that came
-    before their order are applied after it.
+    before their order are applied after it. `head` saves the look at the account to a caller who
+    has just written it.
     """
     program = program_for(context, here, order, here.now)
     if isinstance(program, Refusal):
         return program
-    head = _look(context, here, member_id, order)
-    if isinstance(head, Refusal):
-        return head
-    key = head.key
+    known = _look(context, here, member_id, order, head)
+    if isinstance(known, Refusal):
+        return known
+    key = known.key
     asked = OrderRecord(here.program_id, member_id, order, order.fingerprint, paid)
     record = context.store.orders.claim(asked)
     if record.member_id != member_id and not _same_member(context, record, member_id):
@@ -51,7 +53,9 @@ def record_order(
     if record.fingerprint != asked.fingerprint:
         context.store.orders.put_content(replace(asked, member_id=record.member_id))
     facts = facts_of(context, here, record)
-    appended = append(context, here, key, RecordOrder(order, paid), program, facts, head)
+    command = RecordOrder(order, paid)
+    is_new = record is asked
+    appended = append(context, here, key, command, program, facts, known, is_new=is_new)
     if editable and _has_another_content(appended, order):
         appended = append(context, here, key, EditOrder(order), program, facts)
     if appended == IS_ERASED:  # between our look and the claim
@@ -78,11 +82,13 @@ def confirm_order(
     return appended if isinstance(appended, Refusal) else OrderChange(record, (appended,))
 
 
-def _look(context: Context, here: Here, member_id: str, order: Order) -> Head | Refusal:
+def _look(
+    context: Context, here: Here, member_id: str, order: Order, head: Head | None
+) -> Head | Refusal:
     """The account that the order is for, or why it cannot have it."""
     key = LogKey(here.program_id, member_id)
     ledger = context.store.ledger
-    head = ledger.head(key, strong=False) or ledger.head(key, strong=True)
+    head = head or ledger.head(key, strong=False) or ledger.head(key, strong=True)
     if head is not None and head.snapshot.standing == Standing.CLOSED:
         head = strong_head(context, key)
     if head is None:

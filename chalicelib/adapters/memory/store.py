@@ -217,7 +217,9 @@ class MemoryOrders:
         key = (record.program_id, order_key(record.order.source, record.order.id))
         with _LOCK:
             if key not in self._records:
-                self._records[key] = replace(record, parked=self._parked.pop(key, ()))
+                parked = self._parked.pop(key, ())
+                self._records[key] = replace(record, parked=parked)
+                return self._records[key] if parked else record
             return self._records[key]
 
     def get(self, program_id: str, source: str, order_id: str) -> OrderRecord | None:
