@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from chalicelib.domain.ports import (
     ApplePassBuilder,
     ApplePushService,
+    Files,
     GoogleWallet,
     Metrics,
     Payments,
@@ -55,6 +56,8 @@ class Settings:
     parked_queue_url: str
     due_queue_url: str
     webhooks_queue_url: str
+    jobs_queue_url: str
+    files_bucket: str
     base_url: str  # empty: as each caller reached us
     parameters_path: str
     apns_host: str
@@ -77,6 +80,8 @@ class Settings:
             parked_queue_url=environment.get("PARKED_QUEUE_URL", ""),
             due_queue_url=environment.get("DUE_QUEUE_URL", ""),
             webhooks_queue_url=environment.get("WEBHOOKS_QUEUE_URL", ""),
+            jobs_queue_url=environment.get("JOBS_QUEUE_URL", ""),
+            files_bucket=environment.get("FILES_BUCKET", ""),
             base_url=environment.get("BASE_URL", "").rstrip("/"),
             parameters_path=environment["PARAMETERS_PATH"],
             apns_host=environment.get("APNS_HOST") or APPLE_PUSH_HOST,
@@ -180,6 +185,13 @@ class Runtime:
         from chalicelib.adapters.webhooks import Webhooks
 
         return Webhooks(allow_local=self._settings.local_webhooks)
+
+    @cached_property
+    def files(self) -> Files:
+        """Where the files of imports and exports lie."""
+        from chalicelib.adapters.s3 import S3Files
+
+        return S3Files(self._settings.files_bucket, self._settings.region)
 
     def wallets(self, program_id: str, mode: Mode, google: Queue) -> Wallets:
         """The wallets that a program may reach: a test program never reaches a real phone.
@@ -287,6 +299,7 @@ class Queues:
     due: Queue  # members of whom something may be due
     webhooks: Queue  # entries that were written, and deliveries that are due
     parked: Queue  # records that we could not read
+    jobs: Queue  # parts of imports and exports
 
 
 _RUNTIME: list[Runtime] = []
@@ -343,4 +356,5 @@ def _queues_of(settings: Settings) -> Queues:
         due=SqsQueue(settings.due_queue_url, settings.region),
         webhooks=SqsQueue(settings.webhooks_queue_url, settings.region),
         parked=SqsQueue(settings.parked_queue_url, settings.region),
+        jobs=SqsQueue(settings.jobs_queue_url, settings.region),
     )

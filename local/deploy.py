@@ -57,7 +57,7 @@ class Deployed:
 def warm(deployed: Deployed) -> None:
     """Starts the functions behind the API, so that the first change need not wait for them."""
     client = deployed.cloud.client("lambda")
-    for name in ("OnLedger", "OnRecords", "OnWallet", "OnGoogle", "OnDue", "OnWebhooks"):
+    for name in ("OnLedger", "OnRecords", "OnWallet", "OnGoogle", "OnDue", "OnWebhooks", "OnJobs"):
         client.invoke(
             FunctionName=deployed.names[name], InvocationType="Event", Payload='{"Records": []}'
         )

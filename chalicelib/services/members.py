@@ -31,6 +31,7 @@ from chalicelib.services.context import Context, Here
 
 TRIES = 5
 NOT_FOUND = Refusal("member_not_found", "there is no such member")
+EXISTS = Refusal("member_exists", "a member with one of these identities is enrolled already")
 
 
 OriginOf = Callable[[Program, Member], Origin | None]
@@ -121,7 +122,7 @@ def _same(context: Context, known: Member, asked: Member) -> Enrolled | Refusal:
         return Enrolled(known, replayed=True)
     if known.id == asked.id:
         return Refusal("different_request", "the Idempotency-Key was used for another member")
-    return Refusal("member_exists", "a member with one of these identities is enrolled already")
+    return EXISTS
 
 
 @dataclass(frozen=True)
@@ -211,7 +212,7 @@ def read(context: Context, here: Here, member_id: str) -> Member | Refusal:
 
 def claimant(context: Context, here: Here, profile: Profile) -> str | None:
     """The id of who enrolled with every identity that `profile` names; he may be merged by now."""
-    claims = _claims(context, here.program_id, identities(profile))
+    claims = claims_of(context, here, profile)
     found = {context.store.members.claimed_by(here.program_id, claim) for claim in claims}
     return found.pop() if len(found) == 1 else None
 
@@ -221,6 +222,11 @@ def find(context: Context, here: Here, profile: Profile) -> Member | None:
     member_id = claimant(context, here, profile)
     member = read(context, here, member_id) if member_id else NOT_FOUND
     return None if isinstance(member, Refusal) else member
+
+
+def claims_of(context: Context, here: Here, profile: Profile) -> tuple[Claim, ...]:
+    """Everything of a profile that only one member may have."""
+    return _claims(context, here.program_id, identities(profile))
 
 
 def _claims(context: Context, program_id: str, forms: dict[str, str]) -> tuple[Claim, ...]:

@@ -86,7 +86,9 @@ class World:
         shop.runtime._settings = replace(shop.runtime._settings, **local)
         self.wallet = TimedQueue.deployed("Wallet", shop.clock, BATCH["Wallet"])
         self.google_queue = TimedQueue.deployed("Google", shop.clock, BATCH["Google"])
-        shop.queues = wiring.Queues(self.wallet, self.google_queue, Queued(), Queued(), Queued())
+        shop.queues = wiring.Queues(
+            self.wallet, self.google_queue, Queued(), Queued(), Queued(), Queued()
+        )
         wiring.install(shop.runtime, shop.queues)
         self.pushes = Pushes()
         self.apple: Any = self.pushes
