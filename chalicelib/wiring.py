@@ -16,6 +16,7 @@ from chalicelib.adapters.vault import Vault
 from chalicelib.domain.ports import (
     ApplePassBuilder,
     ApplePushService,
+    Files,
     GoogleWallet,
     Metrics,
     Payments,
@@ -61,6 +62,8 @@ class Settings:
     due_queue_url: str
     webhooks_queue_url: str
     stores_queue_url: str
+    jobs_queue_url: str
+    files_bucket: str
     base_url: str  # empty: as each caller reached us
     parameters_path: str
     apns_host: str
@@ -84,6 +87,8 @@ class Settings:
             due_queue_url=environment.get("DUE_QUEUE_URL", ""),
             webhooks_queue_url=environment.get("WEBHOOKS_QUEUE_URL", ""),
             stores_queue_url=environment.get("STORES_QUEUE_URL", ""),
+            jobs_queue_url=environment.get("JOBS_QUEUE_URL", ""),
+            files_bucket=environment.get("FILES_BUCKET", ""),
             base_url=environment.get("BASE_URL", "").rstrip("/"),
             parameters_path=environment["PARAMETERS_PATH"],
             apns_host=environment.get("APNS_HOST") or APPLE_PUSH_HOST,
@@ -222,6 +227,13 @@ class Runtime:
 
         return Webhooks(allow_local=self._settings.local_webhooks)
 
+    @cached_property
+    def files(self) -> Files:
+        """Where the files of imports and exports lie."""
+        from chalicelib.adapters.s3 import S3Files
+
+        return S3Files(self._settings.files_bucket, self._settings.region)
+
     def wallets(self, program_id: str, mode: Mode, google: Queue) -> Wallets:
         """The wallets that a program may reach: a test program never reaches a real phone.
 
@@ -329,6 +341,7 @@ class Queues:
     webhooks: Queue  # entries that were written, and deliveries that are due
     stores: Queue  # what takes its time of connected stores
     parked: Queue  # records that we could not read
+    jobs: Queue  # parts of imports and exports
 
 
 _RUNTIME: list[Runtime] = []
@@ -386,4 +399,5 @@ def _queues_of(settings: Settings) -> Queues:
         webhooks=SqsQueue(settings.webhooks_queue_url, settings.region),
         stores=SqsQueue(settings.stores_queue_url, settings.region),
         parked=SqsQueue(settings.parked_queue_url, settings.region),
+        jobs=SqsQueue(settings.jobs_queue_url, settings.region),
     )

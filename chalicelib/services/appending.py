@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
+
 from chalicelib.domain.errors import Contended, Refusal
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.commands import (
@@ -24,7 +26,6 @@ from chalicelib.domain.ledger.referrals import CAPPED, most_friends, terms_of
 from chalicelib.domain.ledger.time import settle
 from chalicelib.domain.ports import Take, Wrote
 from chalicelib.domain.program.program import Program
-from chalicelib.kernel.clock import Instant
 from chalicelib.services.context import Context, Here
 from chalicelib.services.vouchers import changes_with
 
@@ -60,14 +61,21 @@ def append(
     program: Program,
     facts_of: FactsOf = lambda _: None,
     head: Head | None = None,
+    *,
+    is_new: bool = False,
 ) -> Appended | Refusal:
     """Obeys a command once, for ever.
 
     The same command again is answered with the entry that the first made; another command of the
-    same ref is refused. `head` saves the first read to a caller who has just read it. Raises
-    `Contended` where other writers win every try.
+    same ref is refused. `head` saves the first read to a caller who has just read it, or written
+    it. Raises `Contended` where other writers win every try.
+
+    `is_new` saves the story to a caller who knows that after he had `head` the cause was in no log
+    yet (an order that he was the first to claim). Whatever has been written of it since lies above
+    `head`, where the put then fails, and the next try reads the story.
     """
     strong = False
+    untold = is_new and head is not None
     left: dict[int, int] = {}
     for attempt in range(TRIES):
         if head is None or strong:
@@ -75,7 +83,7 @@ def append(
         if head is not None and head.snapshot.merged_into:
             key, head = LogKey(key.program_id, head.snapshot.merged_into), None
             continue
-        story = read_story(context, key, head, command)
+        story = [] if untold and not attempt else read_story(context, key, head, command)
         earlier = next((one for one in story if one.ref == command.ref), None)
         if earlier is not None:
             return replay(earlier, command)
@@ -88,7 +96,7 @@ def append(
         outcome: Appended | Refusal | UsedUp | None = None
         if current is not None:
             facts = _with_budgets(facts_of(story), left)
-            outcome = _try(context, current, story, facts, command, program, here.now)
+            outcome = _try(context, here, current, story, facts, command, program)
         if isinstance(outcome, Appended) or (isinstance(outcome, Refusal) and was_strong):
             return outcome
         if not isinstance(outcome, Refusal):
@@ -145,18 +153,20 @@ def settle_down(context: Context, here: Here, head: Head) -> Head | None:
 
 def _try(
     context: Context,
+    here: Here,
     head: Head,
     story: list[StoredEntry],
     facts: Any,
     command: Command,
     program: Program,
-    now: Instant,
 ) -> Appended | Refusal | UsedUp | None:
-    made = decide(head, story, facts, command, program, now)
+    made = decide(head, story, facts, command, program, here.now)
     if isinstance(made, Refusal):
         return made
     if isinstance(made, StoredEntry):
         return Appended(made, decode(made.body), replayed=True)
+    if here.imports:
+        made = msgspec.structs.replace(made, imported=True)
     stored = follow(head, command.ref, made)
     winner = _put(context, stored, made, command)
     if isinstance(winner, (Refusal, UsedUp)):

@@ -102,8 +102,7 @@ def _vouched_for(counter: Counter, customer: Customer) -> list[Claim]:
 
 
 def _claims(counter: Counter, profile: Profile) -> list[Claim]:
-    forms = identities(profile)
-    return list(members.claims_of(counter.context, counter.here.program_id, forms))
+    return list(members.claims_of(counter.context, counter.here, profile))
 
 
 def credit_kept(
