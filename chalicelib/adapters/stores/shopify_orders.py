@@ -216,7 +216,7 @@ def _email(order: Found) -> str | None:
 def _state(order: Found) -> OrderState:
     if order.get("cancelled_at"):
         return OrderState.CANCELLED
-    paid = order.get("financial_status") in _PAID
+    paid = text(order, "financial_status") in _PAID
     return OrderState.PAID if paid else OrderState.PENDING
 
 
