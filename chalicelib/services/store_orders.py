@@ -12,7 +12,7 @@ from typing import Any
 
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger.commands import CancelOrder, RefundOrder
-from chalicelib.domain.ledger.standing import IS_ERASED
+from chalicelib.domain.ledger.standing import IS_ERASED, IS_RESTRICTED
 from chalicelib.domain.members.member import (
     Claim,
     Consent,
@@ -110,12 +110,10 @@ def credit_kept(
     context: Context, here: Here, member_id: str, owners: Sequence[Claim]
 ) -> list[Took]:
     """Gives a member what was kept for him, oldest order first."""
-    stores = context.store.stores
-    kept = [(owner, said) for owner in owners for said in stores.kept(here.program_id, owner)]
+    kept = [one for owner in owners for one in context.store.stores.kept(here.program_id, owner)]
     done = []
-    for owner, said in sorted(kept, key=lambda one: one[1].order.placed_at):
-        done += _record(context, here, member_id, said, credited=True)
-        stores.unkeep(here.program_id, owner, said.order.source, said.order.id)
+    for said in sorted(kept, key=lambda one: one.order.placed_at):
+        done += _record_kept(context, here, member_id, said, owners)
     return done
 
 
@@ -126,12 +124,23 @@ def credit_account(context: Context, here: Here, member: Member) -> None:
 
 
 def _order(counter: Counter, said: OrderSaid) -> list[Took]:
-    context, here = counter.context, counter.here
-    if said.is_test and here.program.mode is Mode.LIVE:
+    """An order, and the codes of ours that were used for it, whoever it is of."""
+    if said.is_test and counter.here.program.mode is Mode.LIVE:
         return [Took(_name(said.order.id), IGNORED, "a test order")]
+    return [*_give(counter, said), *_codes(counter.context, counter.here, said)]
+
+
+def _give(counter: Counter, said: OrderSaid) -> list[Took]:
+    """An order once recorded stays its member's, whoever is found by it now: what comes back of it
+    is taken from him."""
+    context, here, order = counter.context, counter.here, said.order
+    record = context.store.orders.get(here.program_id, order.source, order.id)
+    if record is not None:
+        owners = [*_kept_under(counter, said.customer), *_vouched_for(counter, said.customer)]
+        return _record_kept(context, here, record.member_id, said, owners)
     member = _find(counter, said.customer)
     if member is not None:
-        return _take_kept(counter, member, said)
+        return _give_to(counter, member, said)
     owners = _keep(counter, said)
     if counter.connection.enrols and said.customer.id is not None:
         done = _enrol(counter, said.customer)
@@ -141,8 +150,8 @@ def _order(counter: Counter, said: OrderSaid) -> list[Took]:
     # Whoever enrolled meanwhile has looked for kept orders before or after ours was there.
     member = _find(counter, said.customer)
     if member is not None:
-        return _take_kept(counter, member, said)
-    return [Took(_name(said.order.id), KEPT if owners else IGNORED, "nobody we know")]
+        return _give_to(counter, member, said)
+    return [Took(_name(order.id), KEPT if owners else IGNORED, "nobody we know")]
 
 
 def _keep(counter: Counter, said: OrderSaid) -> list[Claim]:
@@ -153,22 +162,36 @@ def _keep(counter: Counter, said: OrderSaid) -> list[Claim]:
     return owners
 
 
-def _take_kept(counter: Counter, member: Member, said: OrderSaid) -> list[Took]:
+def _give_to(counter: Counter, member: Member, said: OrderSaid) -> list[Took]:
     """An order of a member. One from before he joined counts if it was kept for him; where he only
     has the address that somebody typed, it waits for one of whom the store says so."""
     context, here, order = counter.context, counter.here, said.order
+    if _is_same(counter, member, said.customer):
+        owners = _vouched_for(counter, said.customer)
+        done = _record_kept(context, here, member.id, said, owners)
+        return [*done, *credit_kept(context, here, member.id, owners)]
     if order.placed_at >= member.joined_at // SECOND * SECOND:  # stores tell whole seconds
         return _record(context, here, member.id, said, credited=False)
-    if not _is_same(counter, member, said.customer):
-        _keep(counter, said)
-        return [Took(_name(order.id), KEPT, "placed before the owner of the address joined")]
-    stores = context.store.stores
-    owners = _vouched_for(counter, said.customer)
-    kept = [one.order for each in owners for one in stores.kept(here.program_id, each)]
-    credited = (order.source, order.id) in [(one.source, one.id) for one in kept]
-    done = _record(context, here, member.id, said, credited=credited)
-    for owner in owners:
-        stores.unkeep(here.program_id, owner, order.source, order.id)
+    _keep(counter, said)
+    return [Took(_name(order.id), KEPT, "placed before the owner of the address joined")]
+
+
+def _record_kept(
+    context: Context, here: Here, member_id: str, said: OrderSaid, owners: Sequence[Claim]
+) -> list[Took]:
+    """An order that may be kept under these: it earns if it is, and is kept no longer. What a
+    restricted member cannot have now waits on."""
+    stores, order = context.store.stores, said.order
+    keeping = [
+        owner
+        for owner in owners
+        for one in stores.kept(here.program_id, owner)
+        if (one.order.source, one.order.id) == (order.source, order.id)
+    ]
+    done = _record(context, here, member_id, said, credited=bool(keeping))
+    if done[0].outcome != IS_RESTRICTED.code:
+        for owner in keeping:
+            stores.unkeep(here.program_id, owner, order.source, order.id)
     return done
 
 
@@ -177,7 +200,7 @@ def _record(
 ) -> list[Took]:
     order, about = said.order, _name(said.order.id)
     if said.state is OrderState.CANCELLED:
-        return [*_gone(context, here, order.source, order.id), *_undo_codes(context, here, said)]
+        return _gone(context, here, order.source, order.id)
     if said.seen != Seen():
         traces.remember(context, here, member_id, said.seen)
     done = orders.record_order(
@@ -195,7 +218,7 @@ def _record(
     back = [_refund(context, here, order.source, order.id, refund) for refund in said.refunds]
     if any(one.needs_somebody for one in back) and _is_outdated(context, here, order):
         back = [one for one in back if not one.needs_somebody]
-    return [*took, *back, *_use_codes(context, here, said)]
+    return [*took, *back]
 
 
 def _is_outdated(context: Context, here: Here, order: Order) -> bool:
@@ -228,9 +251,10 @@ def _gone(context: Context, here: Here, source: str, order_id: str) -> list[Took
     return [_took(_name(order_id), done)]
 
 
-def _use_codes(context: Context, here: Here, said: OrderSaid) -> list[Took]:
-    """Codes of ours that the customer used in the store are used up."""
-    if said.state is not OrderState.PAID:
+def _codes(context: Context, here: Here, said: OrderSaid) -> list[Took]:
+    """Codes of ours that were used in the store are used up, and good again where the order is
+    cancelled, for ever."""
+    if said.state is OrderState.PENDING:
         return []
     done: list[Took] = []
     for code in said.discount_codes:
@@ -238,19 +262,13 @@ def _use_codes(context: Context, here: Here, said: OrderSaid) -> list[Took]:
         if isinstance(voucher, Refusal):
             continue  # a code of the store's own
         use_id = _use_id(said)
-        known = context.store.vouchers.use_of(here.program_id, voucher.code, use_id)
-        if known is None:
+        if said.state is OrderState.CANCELLED:
+            used = vouchers.undo_for_ever(context, here, code, use_id)
+        elif context.store.vouchers.use_of(here.program_id, voucher.code, use_id) is None:
             used = vouchers.use(context, here, code, use_id, voucher.value_left)
-            done += [_took(f"a code of {_name(said.order.id)}", used)]
-    return done
-
-
-def _undo_codes(context: Context, here: Here, said: OrderSaid) -> list[Took]:
-    done: list[Took] = []
-    for code in said.discount_codes:
-        undone = vouchers.undo(context, here, code, _use_id(said))
-        if not isinstance(undone, Refusal):
-            done.append(_took(f"a code of {_name(said.order.id)}", undone))
+        else:
+            continue
+        done.append(_took(f"a code of {_name(said.order.id)}", used))
     return done
 
 
