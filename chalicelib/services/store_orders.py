@@ -6,6 +6,7 @@ says so of an account, or says that the address is his. Everything may be said a
 each part of it is once by its own id.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,9 @@ from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger.commands import CancelOrder, RefundOrder
 from chalicelib.domain.ledger.standing import IS_ERASED, IS_RESTRICTED
 from chalicelib.domain.members.member import (
+    COUNTRY,
+    LOCALE,
+    LONGEST_NAME,
     Claim,
     Consent,
     Member,
@@ -281,7 +285,8 @@ def _customer(counter: Counter, said: CustomerSaid) -> list[Took]:
     customer = said.customer
     member = _find(counter, customer)
     if member is None:
-        return _enrol(counter, customer) if counter.connection.enrols else []
+        enrols = counter.connection.enrols and customer.id is not None
+        return _enrol(counter, customer) if enrols else []
     if not _is_same(counter, member, customer):
         return []
     return [*_fill_in(counter, member, customer), *_credit(counter, member, customer)]
@@ -328,7 +333,11 @@ def _enrol(counter: Counter, customer: Customer) -> list[Took]:
         key = f"store again {profile.external_id}"
         enrolled = members.enrol(context, here, nameless, key, counter.connection.source, origin_of)
     if isinstance(enrolled, Refusal):
-        return [Took("a customer", enrolled.code, enrolled.detail)]
+        # Another message of him was faster: a first order comes with its new account.
+        faster = members.find(context, here, Profile(external_id=profile.external_id))
+        if faster is None:
+            return [Took("a customer", enrolled.code, enrolled.detail)]
+        enrolled = members.Enrolled(faster, replayed=True)
     return [
         Took(f"member {enrolled.member.id}", UNCHANGED if enrolled.replayed else RECORDED),
         *_credit(counter, enrolled.member, customer),
@@ -358,14 +367,15 @@ def _profile(counter: Counter, customer: Customer) -> Profile:
     asked: tuple[Consent, ...] = ()
     if customer.accepts_marketing is not None:
         asked = (Consent(MARKETING, customer.accepts_marketing, source, now, source),)
+    country, locale = customer.country or "", customer.locale or ""
     profile = Profile(
         external_id=counter.connection.external_id(customer.id) if customer.id else None,
         email=customer.email,
         phone=customer.phone,
-        given_name=customer.given_name,
-        family_name=customer.family_name,
-        country=customer.country,
-        locale=customer.locale,
+        given_name=_name_of(customer.given_name),
+        family_name=_name_of(customer.family_name),
+        country=country if re.fullmatch(COUNTRY, country) else None,
+        locale=locale if re.fullmatch(LOCALE, locale) else None,
         consents=asked,
     )
     wrong = {error.field for error in check_identities(identities(profile))}
@@ -376,6 +386,12 @@ def _profile(counter: Counter, customer: Customer) -> Profile:
     )
 
 
+def _name_of(person: str | None) -> str | None:
+    """A name that a member may have: who buys may type anything."""
+    fits = person is not None and len(person) <= LONGEST_NAME and person.isprintable()
+    return person if fits else None
+
+
 def _erasure(counter: Counter, asked: ErasureAsked) -> list[Took]:
     """What was kept goes at once; a member is erased by the worker, since it takes its time."""
     by_address = replace(asked.customer, id=None)
@@ -384,6 +400,11 @@ def _erasure(counter: Counter, asked: ErasureAsked) -> list[Took]:
     member = _find(counter, asked.customer)
     if member is None:
         return []
+    known_as = member.profile.external_id or ""
+    is_another = known_as.startswith(counter.connection.external_id(""))
+    if is_another and not _is_same(counter, member, asked.customer):
+        detail = "another account of the store has his address: erase him only if he asked"
+        return [Took(f"member {member.id}", TO_ANSWER, detail)]
     return [Took(f"member {member.id}", TO_ERASE, member_id=member.id)]
 
 

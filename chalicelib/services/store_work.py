@@ -54,12 +54,16 @@ def receive(counter: Counter, queue: Queue, topic: str, facts: Iterable[Fact]) -
 
 
 def report(counter: Counter, topic: str, took: Took) -> None:
-    """Keeps for the shop what could not be done."""
-    context, store_id = counter.context, counter.connection.id
-    now = context.clock.now()
+    """Keeps for the shop what could not be done; the same once a day, for every pull finds the
+    last orders again."""
+    stores, store_id = counter.context.store.stores, counter.connection.id
+    now = counter.context.clock.now()
     what = f"{topic}\0{took.about}\0{took.outcome}\0{took.detail}"
     digest = sha256(what.encode()).hexdigest()[:16]
-    context.store.stores.add_trouble(
+    told = f"trouble.{now // DAY}.{digest}"
+    if stores.heard(store_id, told):
+        return
+    stores.add_trouble(
         Trouble(
             counter.here.program_id,
             store_id,
@@ -72,6 +76,7 @@ def report(counter: Counter, topic: str, took: Took) -> None:
             now + TROUBLES_KEPT,
         )
     )
+    stores.mark_heard(store_id, told, now + DAY)
 
 
 def schedule(context: Context, queue: Queue) -> None:
@@ -139,6 +144,11 @@ def _fetch(desk: Desk, counter: Counter, order_id: str) -> None:
         said = api.order(order_id)
     except Unreadable as unreadable:
         took = Took(f"order {order_id}", "unreadable", str(unreadable))
+        return report(counter, "fetch", took)
+    except (Unavailable, Contended):
+        raise
+    except Fault as fault:
+        took = Took(f"order {order_id}", "fetch_failed", str(fault))
         return report(counter, "fetch", took)
     if said is not None:
         receive(counter, desk.queue, "fetch", [said])

@@ -33,12 +33,12 @@ class Used:
 def changes_with(
     context: Context, stored: StoredEntry, entry: Entry, command: Command | None, program: Program
 ) -> list[VoucherChange] | Refusal:
-    """What is written of vouchers together with an entry."""
-    reward = program.rewards_by_number.get(entry.reward)
-    if reward is None or reward.voucher is None:
-        return []
+    """What is written of vouchers together with an entry. What gives points back ends their voucher
+    whether the program still offers the reward or not."""
     if entry.kind in (Kind.REDEMPTION, Kind.REFERRAL):
-        return _issue(context, stored, entry, program)
+        reward = program.rewards_by_number.get(entry.reward)
+        has_voucher = reward is not None and reward.voucher is not None
+        return _issue(context, stored, entry, program) if has_voucher else []
     if entry.kind == Kind.REFERRAL_REVERSED and isinstance(command, OfReferral):
         return _withdraw(context, stored, command)
     if entry.kind == Kind.REDEMPTION_CANCELLED and isinstance(command, CancelRedemption):

@@ -1,4 +1,4 @@
-"""Connected stores under attack: what must not be gained, kept or lost by odd orders of messages."""
+"""Connected stores under attack: what must not be gained, kept or lost."""
 
 from dataclasses import replace
 from typing import Any
@@ -50,7 +50,7 @@ def later(store: Storefront, order: Any, **more: Any) -> Any:
     return replace(order, order=replace(order.order, updated_at=store.shop.clock.at), **more)
 
 
-# --- What came back takes its points, whoever the order seems to be of ------------------------------
+# --- What came back takes its points, whoever the order seems to be of ----------------------------
 
 
 def test_a_credited_order_of_a_guest_that_comes_back_takes_its_points(store: Storefront) -> None:
@@ -90,7 +90,7 @@ def test_an_order_of_an_erased_member_that_comes_again_is_not_kept(store: Storef
     assert kept(store.shop) == []
 
 
-# --- Who buys --------------------------------------------------------------------------------------
+# --- Who buys -------------------------------------------------------------------------------------
 
 
 def test_two_messages_that_enrol_at_once_lose_no_order(shop: Shop) -> None:
@@ -146,7 +146,7 @@ def test_who_types_an_address_cannot_have_its_owner_erased(store: Storefront) ->
     assert store.troubles() == ["data_request"]
 
 
-# --- Codes -----------------------------------------------------------------------------------------
+# --- Codes ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -186,16 +186,17 @@ def test_a_code_ends_though_its_reward_is_offered_no_more(coded: Storefront) -> 
     member, redemption, code = take(coded, "tenth")
     assert told(coded, code) == []
     assert list(coded.api.discounts) == [code]
-    assert publish(coded.shop).status == 201
     coded.shop.clock.at += HOUR
+    assert publish(coded.shop).status == 201
     path = f"/v1/members/{member}/redemptions/{redemption}/cancel"
     reply = coded.shop.call("POST", path)
     assert reply.status == 200, reply.raw
+    assert status_of(coded, code) == "cancelled"
     assert told(coded, code) == []
     assert coded.api.ended == [code]
 
 
-# --- Troubles, the queue, secrets ------------------------------------------------------------------
+# --- Troubles, the queue, secrets -----------------------------------------------------------------
 
 
 def test_a_store_that_refuses_to_show_an_order_is_told_and_not_asked_for_ever(
@@ -235,5 +236,7 @@ def test_names_that_no_member_may_have_are_not_taken_from_a_store(shop: Shop) ->
     odd = replace(ADA, given_name="A" * 500_000, family_name="Lo\x00ve", country="Germany")
     store.takes(store.order("1", customer=replace(odd, locale="x" * 9000)))
     found = shop.call("GET", "/v1/members", query={"external_id": "shopify:5"}).json["data"][0]
-    assert [found[name] for name in ("given_name", "family_name", "country", "locale")] == [None] * 4
+    assert [found[name] for name in ("given_name", "family_name", "country", "locale")] == [
+        None
+    ] * 4
     assert points(shop, found["id"]) == 10
