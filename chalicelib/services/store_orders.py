@@ -159,10 +159,14 @@ def _give(counter: Counter, said: OrderSaid) -> list[Took]:
 
 
 def _keep(counter: Counter, said: OrderSaid) -> list[Claim]:
+    """Keeps an order without who bought it: what it is kept under is all that is needed."""
+    if not counter.connection.keeps_days:
+        return []
     owners = _kept_under(counter, said.customer)
     until = counter.connection.kept_until(counter.context.clock.now())
+    nameless = replace(said, customer=Customer())
     for owner in owners:
-        counter.context.store.stores.keep(counter.here.program_id, owner, said, until)
+        counter.context.store.stores.keep(counter.here.program_id, owner, nameless, until)
     return owners
 
 
@@ -217,7 +221,9 @@ def _record(
         credited=credited,
     )
     took = [_took(about, done)]
-    if isinstance(done, Refusal):
+    if (
+        isinstance(done, Refusal) and done != IS_RESTRICTED
+    ):  # from him it is taken back all the same
         return took
     back = [_refund(context, here, order.source, order.id, refund) for refund in said.refunds]
     if any(one.needs_somebody for one in back) and _is_outdated(context, here, order):
@@ -294,8 +300,10 @@ def _customer(counter: Counter, said: CustomerSaid) -> list[Took]:
 
 def _is_same(counter: Counter, member: Member, customer: Customer) -> bool:
     """Whether the store vouches that its customer is this member; an address alone does not."""
-    external_id = counter.connection.external_id(customer.id or "")
-    return customer.email_verified or member.profile.external_id == external_id
+    if customer.email_verified:
+        return True
+    by_account = _find(counter, replace(customer, email=None))
+    return by_account is not None and by_account.id == member.id
 
 
 def _fill_in(counter: Counter, member: Member, customer: Customer) -> list[Took]:

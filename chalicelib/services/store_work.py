@@ -23,6 +23,7 @@ from chalicelib.services.store_orders import RECORDED, TO_ERASE, TO_FETCH, Count
 TOLD_WITHIN = 10 * MINUTE  # by messages: what is younger may still be on its way
 OVERLAP = 10 * MINUTE  # of one pull with the next: stores list what changed a moment late
 TROUBLES_KEPT = 30 * DAY
+LONGEST_TEXT = 300  # characters of a trouble: some repeat what a store sent
 MISSED = "missed_message"
 NO_ACCESS = Refusal("no_access", "the store's API is needed: give its token as `access`")
 _LOG = logging.getLogger("regulars")
@@ -70,9 +71,9 @@ def report(counter: Counter, topic: str, took: Took) -> None:
             f"{now:020d}.{digest}",
             now,
             topic,
-            took.about,
+            took.about[:LONGEST_TEXT],
             took.outcome,
-            took.detail,
+            took.detail[:LONGEST_TEXT],
             now + TROUBLES_KEPT,
         )
     )
@@ -131,7 +132,7 @@ def _bring(desk: Desk, program_id: str, code: str) -> None:
         store_discounts.bring(desk.context, here, api, code)
     except (Unavailable, Contended):
         raise
-    except Fault as fault:
+    except (Fault, Unreadable) as fault:
         report(counter, "discount", Took("a code of a reward", "discount_failed", str(fault)))
 
 
@@ -142,12 +143,9 @@ def _fetch(desk: Desk, counter: Counter, order_id: str) -> None:
         return report(counter, "fetch", took)
     try:
         said = api.order(order_id)
-    except Unreadable as unreadable:
-        took = Took(f"order {order_id}", "unreadable", str(unreadable))
-        return report(counter, "fetch", took)
     except (Unavailable, Contended):
         raise
-    except Fault as fault:
+    except (Fault, Unreadable) as fault:
         took = Took(f"order {order_id}", "fetch_failed", str(fault))
         return report(counter, "fetch", took)
     if said is not None:
@@ -166,7 +164,7 @@ def _pull(desk: Desk, counter: Counter) -> None:
         page = api.changed(was.since, was.cursor)
     except (Unavailable, Contended):
         raise
-    except Fault as fault:
+    except (Fault, Unreadable) as fault:
         _LOG.exception("the orders of a store cannot be pulled")
         report(counter, "pull", Took("orders", "pull_failed", str(fault)))
         stores.put_progress(replace(was, cursor=None, began_at=None))
@@ -209,11 +207,17 @@ def _after(desk: Desk, was: Progress, page: OrdersChanged, found: int) -> Progre
 
 def _was_missed(desk: Desk, counter: Counter, said: OrderSaid) -> bool:
     """Takes an order; whether it says what no message had told."""
-    done = receive(counter, desk.queue, "pull", [said])
+    about = f"order {said.order.id}"
+    try:
+        done = receive(counter, desk.queue, "pull", [said])
+    except (Unavailable, Contended):
+        raise
+    except Fault as fault:  # one order must not hold up the others
+        report(counter, "pull", Took(about, "order_failed", str(fault)))
+        return False
     is_news = any(one.outcome == RECORDED for one in done)
     if not is_news or _is_young(desk.context, said.order.updated_at):
         return False
-    about = f"order {said.order.id}"
     report(counter, "pull", Took(about, MISSED, "no message had told of it; it counts now"))
     return True
 

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.memory.store import memory_store
-from chalicelib.domain.errors import Fault
+from chalicelib.domain.errors import Corrupt, Fault
 from chalicelib.domain.stores.facts import (
     Customer,
     CustomerSaid,
     ErasureAsked,
     OrderState,
     OrderToFetch,
+    Unreadable,
 )
 from chalicelib.kernel.clock import DAY, HOUR, MINUTE
 from tests.fakes.interference import interfered
@@ -146,6 +147,43 @@ def test_who_types_an_address_cannot_have_its_owner_erased(store: Storefront) ->
     assert store.troubles() == ["data_request"]
 
 
+def test_the_account_of_a_merged_member_is_the_account_of_who_has_it_now(
+    store: Storefront,
+) -> None:
+    assert store.takes(store.order("1", customer=Customer("7"))) == ["kept"]
+    store.shop.clock.at += DAY
+    merged = store.shop.enrol(external_id="shopify:5")
+    member = store.shop.enrol(external_id="shopify:6")
+    path = f"/v1/members/{member}/merge"
+    assert store.shop.call("POST", path, {"member_id": merged}).status == 200
+    store.takes(store.order("2", customer=Customer("5"), placed_at=store.shop.clock.at))
+    assert points(store.shop, member) == 10
+    gone = ErasureAsked(Customer("5", "ada@example.com"))
+    assert store.takes(gone, topic="customers/redact") == ["to_erase"]
+
+
+def test_a_refund_takes_its_points_while_the_member_is_restricted(store: Storefront) -> None:
+    member = store.shop.enrol(email="ada@example.com")
+    said = store.order("1", customer=GUEST)
+    store.takes(said)
+    path = f"/v1/members/{member}/restriction"
+    assert store.shop.call("PUT", path, {"restricted": True}).status == 200
+    store.takes(later(store, said, refunds=(refund(amount=500),)))
+    assert points(store.shop, member) == 5
+    edited = replace(said, order=replace(said.order, shipping=100))
+    more = (refund(amount=500), refund("10", amount=500))
+    store.takes(later(store, edited, refunds=more))
+    assert points(store.shop, member) == 0
+
+
+def test_what_is_kept_for_no_day_is_not_kept_and_of_the_rest_no_person(shop: Shop) -> None:
+    nothing = Storefront(shop, "second", keeps_days=0)
+    assert nothing.takes(nothing.order("1", customer=GUEST)) == ["ignored"]
+    store = Storefront(shop)
+    assert store.takes(store.order("1", customer=GUEST)) == ["kept"]
+    assert [one.customer for one in kept(shop)] == [Customer()]
+
+
 # --- Codes ----------------------------------------------------------------------------------------
 
 
@@ -206,6 +244,44 @@ def test_a_store_that_refuses_to_show_an_order_is_told_and_not_asked_for_ever(
     assert store.takes(OrderToFetch("7")) == ["to_fetch"]
     assert store.work() == []
     assert store.troubles() == ["fetch_failed"]
+
+
+@pytest.mark.parametrize("trouble", [Unreadable("no list"), Corrupt("of another version")])
+def test_an_answer_that_is_none_stops_a_pull_and_is_told(
+    store: Storefront, trouble: Exception
+) -> None:
+    store.api.trouble = trouble
+    assert store.shop.call("POST", f"/v1/stores/{store.id}/pull").status == 202
+    assert store.work() == []
+    assert store.troubles() == ["pull_failed"]
+
+
+def test_an_order_that_cannot_be_stored_does_not_hold_up_the_pull(store: Storefront) -> None:
+    member = store.shop.enrol(email="ada@example.com")
+    store.api.orders = [store.order(str(one), customer=ADA) for one in range(5)]
+    real = store.shop.runtime.context.store
+
+    def around(name: str, call: Any) -> Any:
+        if name == "orders.claim" and call.args[0].order.id == "1":
+            raise Fault("the item is too large")
+        return call()
+
+    object.__setattr__(store.shop.runtime.context, "store", interfered(real, around))
+    assert store.pull()["checked"] == 5
+    object.__setattr__(store.shop.runtime.context, "store", real)
+    assert points(store.shop, member) == 40
+    assert store.troubles() == ["order_failed"]
+
+
+def test_what_a_trouble_says_is_short(store: Storefront) -> None:
+    store.system.hear = _cannot  # type: ignore[method-assign]
+    assert store.tell().json["status"] == "unreadable"
+    told = store.shop.call("GET", f"/v1/stores/{store.id}/troubles").json["data"]
+    assert len(told[0]["detail"]) <= 300
+
+
+def _cannot(*_: Any) -> Any:
+    raise Unreadable("x" * 500_000)
 
 
 def test_what_every_pull_finds_again_is_told_once_a_day(store: Storefront) -> None:
