@@ -53,7 +53,8 @@ from chalicelib.services.refunds import OrderChange
 
 RECORDED, UNCHANGED, PARKED, KEPT = "recorded", "unchanged", "parked", "kept"
 IGNORED, TO_FETCH, TO_ERASE, TO_ANSWER = "ignored", "to_fetch", "to_erase", "data_request"
-QUIET = frozenset({RECORDED, UNCHANGED, PARKED, KEPT, IGNORED, TO_FETCH, TO_ERASE})
+TO_FORGET = "to_forget"
+QUIET = frozenset({RECORDED, UNCHANGED, PARKED, KEPT, IGNORED, TO_FETCH, TO_ERASE, TO_FORGET})
 _OF_ANOTHER_CONTENT = frozenset({"unknown_line", "refund_exceeds_order"})
 MARKETING = "marketing.email"
 
@@ -434,7 +435,7 @@ def _data(counter: Counter, asked: DataAsked) -> list[Took]:
 
 def _store_gone(counter: Counter, _: StoreGone) -> list[Took]:
     counter.context.store.stores.remove(counter.connection)
-    return []
+    return [Took("the store", TO_FORGET)]
 
 
 def _took(about: str, done: Any) -> Took:

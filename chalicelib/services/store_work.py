@@ -18,11 +18,20 @@ from chalicelib.domain.stores.facts import Fact, OrderSaid, OrdersChanged, Unrea
 from chalicelib.kernel.clock import DAY, MINUTE, Instant
 from chalicelib.services import rights, store_discounts
 from chalicelib.services.context import Context, Here, enter
-from chalicelib.services.store_orders import RECORDED, TO_ERASE, TO_FETCH, Counter, Took, take
+from chalicelib.services.store_orders import (
+    RECORDED,
+    TO_ERASE,
+    TO_FETCH,
+    TO_FORGET,
+    Counter,
+    Took,
+    take,
+)
 
 TOLD_WITHIN = 10 * MINUTE  # by messages: what is younger may still be on its way
 OVERLAP = 10 * MINUTE  # of one pull with the next: stores list what changed a moment late
 TROUBLES_KEPT = 30 * DAY
+FORGOTTEN_AT_ONCE = 500
 LONGEST_TEXT = 300  # characters of a trouble: some repeat what a store sent
 MISSED = "missed_message"
 NO_ACCESS = Refusal("no_access", "the store's API is needed: give its token as `access`")
@@ -46,6 +55,8 @@ def receive(counter: Counter, queue: Queue, topic: str, facts: Iterable[Fact]) -
     store_id = counter.connection.id
     later = [_text(store_id, fetch=one.order_id) for one in done if one.outcome == TO_FETCH]
     later += [_text(store_id, erase=one.member_id) for one in done if one.outcome == TO_ERASE]
+    if any(one.outcome == TO_FORGET for one in done):
+        later.append(_forget_text(counter.here.program_id, counter.connection.source))
     if later:
         queue.send(later)
     for one in done:
@@ -104,6 +115,8 @@ def work(desk: Desk, text: str) -> None:
     message: dict[str, Any] = json.loads(text)
     if "voucher" in message:
         return _bring(desk, message["program"], message["voucher"])
+    if "forget" in message:
+        return _forget(desk, message["program"], message["forget"])
     connection = desk.context.store.stores.get(message["store"])
     here = enter(desk.context, connection.program_id) if connection else None
     if connection is None or here is None:
@@ -134,6 +147,13 @@ def _bring(desk: Desk, program_id: str, code: str) -> None:
         raise
     except (Fault, Unreadable) as fault:
         report(counter, "discount", Took("a code of a reward", "discount_failed", str(fault)))
+
+
+def _forget(desk: Desk, program_id: str, source: str) -> None:
+    """Removes what is kept of a store that gave us up, some at a time."""
+    stores = desk.context.store.stores
+    if stores.unkeep_some(program_id, source, FORGOTTEN_AT_ONCE) == FORGOTTEN_AT_ONCE:
+        desk.queue.send([_forget_text(program_id, source)])
 
 
 def _fetch(desk: Desk, counter: Counter, order_id: str) -> None:
@@ -224,6 +244,10 @@ def _was_missed(desk: Desk, counter: Counter, said: OrderSaid) -> bool:
 
 def _is_young(context: Context, changed_at: Instant | None) -> bool:
     return (changed_at or 0) > context.clock.now() - TOLD_WITHIN
+
+
+def _forget_text(program_id: str, source: str) -> str:
+    return json.dumps({"program": program_id, "forget": source})
 
 
 def _text(store_id: str, **what: Any) -> str:

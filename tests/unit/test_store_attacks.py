@@ -13,6 +13,7 @@ from chalicelib.domain.stores.facts import (
     ErasureAsked,
     OrderState,
     OrderToFetch,
+    StoreGone,
     Unreadable,
 )
 from chalicelib.kernel.clock import DAY, HOUR, MINUTE
@@ -184,6 +185,17 @@ def test_what_is_kept_for_no_day_is_not_kept_and_of_the_rest_no_person(shop: Sho
     assert [one.customer for one in kept(shop)] == [Customer()]
 
 
+def test_of_a_store_that_goes_nothing_stays_that_was_kept(shop: Shop) -> None:
+    other = Storefront(shop, "second")
+    other.takes(other.order("1", customer=GUEST))
+    store = Storefront(shop)
+    for number in range(501):
+        store.takes(store.order(str(number), customer=Customer(email=f"m{number}@example.com")))
+    assert store.takes(StoreGone(), topic="shop/redact") == ["to_forget"]
+    assert store.work() == []
+    assert [one.order.source for one in kept(shop)] == ["second"]
+
+
 # --- Codes ----------------------------------------------------------------------------------------
 
 
@@ -271,6 +283,13 @@ def test_an_order_that_cannot_be_stored_does_not_hold_up_the_pull(store: Storefr
     object.__setattr__(store.shop.runtime.context, "store", real)
     assert points(store.shop, member) == 40
     assert store.troubles() == ["order_failed"]
+
+
+def test_what_says_nothing_for_us_leaves_nothing(store: Storefront) -> None:
+    """WooCommerce's pings are not signed: anyone can send them."""
+    store.tell(topic="carts/update", message_id="a")
+    store.tell(message_id="b")
+    assert store.shop.runtime.context.store.stores._heard == set()  # type: ignore[attr-defined]
 
 
 def test_what_a_trouble_says_is_short(store: Storefront) -> None:

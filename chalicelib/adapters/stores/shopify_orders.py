@@ -48,6 +48,7 @@ MAX_QUANTITY = 1_000_000  # of one line, as our own API has it
 _PAID = frozenset({"paid", "partially_refunded", "refunded"})
 _CHANNELS = {"web": "online"}  # others keep the store's word: `pos`, an app's id
 _MAX_KIND = 40  # characters of what paid
+_LONGEST_TAGS = 20_000  # characters of all
 
 Found = dict[str, Any]
 
@@ -216,7 +217,7 @@ def _email(order: Found) -> str | None:
 def _state(order: Found) -> OrderState:
     if order.get("cancelled_at"):
         return OrderState.CANCELLED
-    paid = order.get("financial_status") in _PAID
+    paid = text(order, "financial_status") in _PAID
     return OrderState.PAID if paid else OrderState.PENDING
 
 
@@ -255,7 +256,7 @@ def _with_payment(order: Order, found: Found) -> Order:
 
 def _tags(order: Found) -> tuple[str, ...]:
     """The order's tags: product tags and types are not in the payload."""
-    parts = (text(order, "tags") or "").split(",")
+    parts = (text(order, "tags", _LONGEST_TAGS) or "").split(",")
     return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
 
 
