@@ -322,12 +322,21 @@ def _fill_in(counter: Counter, member: Member, customer: Customer) -> list[Took]
     }
     if customer.email_verified and said.email is not None and known.email != said.email:
         changes["email"] = said.email
+    consents = [one for one in said.consents if _is_news(one, known, customer)]
     changed = members.change(
-        counter.context, counter.here, member.id, changes, said.consents, counter.connection.source
+        counter.context, counter.here, member.id, changes, consents, counter.connection.source
     )
     if isinstance(changed, Refusal):
         return [Took(f"member {member.id}", changed.code, changed.detail)]
     return [Took(f"member {member.id}", UNCHANGED if changed.was == changed.member else RECORDED)]
+
+
+def _is_news(one: Consent, known: Profile, customer: Customer) -> bool:
+    """Whether he said so after what is known. A no that bears no time is always heeded."""
+    before = [said.given_at for said in known.consents if said.purpose == one.purpose]
+    if customer.accepted_at is None:
+        return not before or not one.granted
+    return one.given_at > max(before, default=-1)
 
 
 def _enrol(counter: Counter, customer: Customer) -> list[Took]:
@@ -375,7 +384,8 @@ def _profile(counter: Counter, customer: Customer) -> Profile:
     source, now = counter.connection.source, counter.here.now
     asked: tuple[Consent, ...] = ()
     if customer.accepts_marketing is not None:
-        asked = (Consent(MARKETING, customer.accepts_marketing, source, now, source),)
+        at = now if customer.accepted_at is None else min(customer.accepted_at, now)
+        asked = (Consent(MARKETING, customer.accepts_marketing, source, at, source),)
     country, locale = customer.country or "", customer.locale or ""
     profile = Profile(
         external_id=counter.connection.external_id(customer.id) if customer.id else None,

@@ -139,6 +139,33 @@ def test_an_order_whose_store_vouches_for_its_buyer_credits_what_he_bought_befor
     assert kept(store.shop) == []
 
 
+def test_a_consent_that_was_withdrawn_is_not_given_again_by_a_late_message(
+    store: Storefront,
+) -> None:
+    member = store.shop.enrol(external_id="shopify:5")
+    at = store.shop.clock.at
+
+    def said(granted: bool, after: int | None) -> None:
+        when = None if after is None else at - HOUR + after
+        customer = replace(ADA, accepts_marketing=granted, accepted_at=when)
+        store.takes(CustomerSaid(customer), topic="customers/update")
+
+    def granted() -> list[bool]:
+        path = f"/v1/members/{member}/consents"
+        return [one["granted"] for one in store.shop.call("GET", path).json["current"]]
+
+    said(True, 1)
+    assert granted() == [True]
+    said(False, 2)
+    said(True, 1)
+    said(True, None)
+    assert granted() == [False]
+    said(True, 3)
+    assert granted() == [True]
+    said(False, None)
+    assert granted() == [False]
+
+
 def test_who_types_an_address_cannot_have_its_owner_erased(store: Storefront) -> None:
     member = store.shop.enrol(external_id="shopify:5", email="ada@example.com")
     asked = ErasureAsked(Customer("66", "ada@example.com"))
