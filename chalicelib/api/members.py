@@ -38,7 +38,7 @@ from chalicelib.api.views import (
 )
 from chalicelib.domain.access.callers import Role
 from chalicelib.domain.errors import FieldError, Refusal
-from chalicelib.domain.members.member import Consent, Member, Profile
+from chalicelib.domain.members.member import COUNTRY, LOCALE, Consent, Member, Profile
 from chalicelib.domain.referrals.checks import Seen
 from chalicelib.kernel.clock import from_datetime
 from chalicelib.kernel.patterns import whole
@@ -50,8 +50,8 @@ resource = Resource(__name__, "members")
 
 Email = Annotated[str, Meta(min_length=3, max_length=254)]
 Phone = Annotated[str, Meta(min_length=7, max_length=40, description="E.164, +49 151 ...")]
-Country = Annotated[str, Meta(pattern=whole(r"[A-Z]{2}"), description="ISO 3166-1 alpha-2.")]
-Locale = Annotated[str, Meta(pattern=whole(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*"))]
+Country = Annotated[str, Meta(pattern=whole(COUNTRY), description="ISO 3166-1 alpha-2.")]
+Locale = Annotated[str, Meta(pattern=whole(LOCALE))]
 Attributes = Annotated[
     dict[
         Annotated[str, Meta(pattern=whole(r"[a-z][a-z0-9_]{0,39}"))],

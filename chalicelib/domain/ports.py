@@ -917,6 +917,9 @@ class Stores(Protocol):
 
     def unkeep(self, program_id: str, owner: Claim, source: str, order_id: str) -> None: ...
 
+    def unkeep_some(self, program_id: str, source: str, limit: int) -> int:
+        """Removes some of all orders that are kept of a source; how many there were."""
+
     def progress(self, store_id: str) -> Progress | None: ...
 
     def put_progress(self, progress: Progress) -> bool:

@@ -44,6 +44,7 @@ EFFECTS = frozenset(
         "add_trouble",
         "keep",
         "unkeep",
+        "unkeep_some",
         "put_progress",
     }
 )

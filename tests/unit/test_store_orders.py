@@ -179,9 +179,10 @@ def test_what_cannot_be_done_is_answered_and_told(store: Storefront) -> None:
 
 
 def test_troubles_come_in_pages_and_their_cursors_are_the_lists_own(store: Storefront) -> None:
+    store.shop.enrol(email="ada@example.com")
     for number in range(3):
         store.shop.clock.at += SECOND
-        store.send(b"no json %d" % number)
+        store.takes(store.order(str(number), customer=ADA, currency="USD"))
     path = f"/v1/stores/{store.id}/troubles"
     first = store.shop.call("GET", path, query={"limit": "2"}).json
     rest = {"limit": "2", "cursor": first["next_cursor"]}

@@ -99,6 +99,14 @@ class MemoryStores:
         with _LOCK:
             self._kept.get((program_id, owner), {}).pop((source, order_id), None)
 
+    def unkeep_some(self, program_id: str, source: str, limit: int) -> int:
+        with _LOCK:
+            mine = [rows for (program, _), rows in self._kept.items() if program == program_id]
+            found = [(rows, key) for rows in mine for key in rows if key[0] == source][:limit]
+            for rows, key in found:
+                del rows[key]
+            return len(found)
+
     def progress(self, store_id: str) -> Progress | None:
         with _LOCK:
             return self._progress.get(store_id)
