@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from chalicelib.kernel.clock import SECOND, Clock, Instant, from_rfc3339, to_rfc3339
+from chalicelib.kernel.money import minor_units
 from local.store_stand_ins.common import Answer, Asked, Found, Message, StandIn, mark_of
 
 VERSIONS = ("2026-10", "2026-07")
@@ -215,6 +216,15 @@ class ShopifyStandIn(StandIn):
 
     def line_ids(self, order_id: int) -> list[int]:
         return [line.id for line in self._orders[order_id].lines]
+
+    def takes_off(self, code: str) -> int:
+        """What a code of an amount takes off an order, in minor units; 0 where it is not good."""
+        found = self.discounts.get(code.upper())
+        if found is None or found["status"] != "ACTIVE":
+            return 0
+        return minor_units(
+            found["customerGets"]["value"]["discountAmount"]["amount"], self.currency
+        )
 
     # What the store works out.
 

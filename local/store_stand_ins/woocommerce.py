@@ -13,6 +13,7 @@ import json
 from dataclasses import dataclass, field
 
 from chalicelib.kernel.clock import SECOND, Clock, Instant, from_rfc3339, to_rfc3339
+from chalicelib.kernel.money import minor_units
 from local.store_stand_ins.common import Answer, Asked, Found, Message, StandIn, mark_of
 
 SECRET = "8JcpzSf0v5NUS2kqXW1LrT7e"
@@ -201,6 +202,11 @@ class WooCommerceStandIn(StandIn):
                 for refund_id, amount in reversed(order.refunds.items())
             ],
         }
+
+    def takes_off(self, code: str) -> int:
+        """What a code of an amount takes off an order, in minor units; 0 where it is not good."""
+        found = (one for one in self.coupons.values() if one["code"] == code.lower())
+        return sum(minor_units(one["amount"], self.currency) for one in found)
 
     # What the shop works out.
 
