@@ -1,4 +1,4 @@
-"""The HTTP server that the stand-ins of Google and Stripe run on."""
+"""The HTTP server that the stand-ins of Google, Stripe and of stores run on."""
 
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

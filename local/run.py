@@ -1,7 +1,7 @@
 """Runs all of Regulars on this machine: `make run`.
 
 Everything lies under `.local/` and is found again by the next run. REGULARS_PORT (8000) is the port
-of the API; the four ports above it are for the local cloud and the stand-ins.
+of the API; the six ports above it are for the local cloud and the stand-ins.
 """
 
 import os
@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from local.front import Front, running_front
 from local.pages import Web
 from local.processes import free_port, refuse_taken
 from local.stand_ins import StandIns, running_stand_ins
+from local.stores import DemoStore, running_shops
 
 if TYPE_CHECKING:
     from local.seed import Demo
@@ -42,16 +43,18 @@ class Ports:
     apns: int
     google: int
     stripe: int
+    shopify: int
+    woocommerce: int
 
     @classmethod
     def from_(cls, first: int) -> "Ports":
-        """Five ports in a row."""
-        return cls(*range(first, first + 5))
+        """Ports in a row."""
+        return cls(*range(first, first + len(fields(cls))))
 
     @classmethod
     def free(cls) -> "Ports":
         """Any that nobody uses."""
-        return cls(*(free_port() for _ in range(5)))
+        return cls(*(free_port() for _ in fields(cls)))
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class Running:
     front: Front
     deployed: Deployed
     stand_ins: StandIns
+    shops: tuple[DemoStore, ...]
     found: bool  # the state of an earlier run
 
     @property
@@ -78,6 +82,7 @@ def running_all(folder: Path, ports: Ports) -> Iterator[Running]:
             stand_ins = stack.enter_context(
                 running_stand_ins(folder, ports.apns, ports.google, ports.stripe)
             )
+            shops = stack.enter_context(running_shops(ports.shopify, ports.woocommerce))
             cloud = stack.enter_context(running_cloud(folder / "cloud", ports.cloud))
         found = stack_exists(cloud)
         with step("Updating the stack" if found else "Creating the stack"):
@@ -85,7 +90,7 @@ def running_all(folder: Path, ports: Ports) -> Iterator[Running]:
         warm(deployed)
         front = stack.enter_context(running_front(deployed, ports.api))
         _warm_api(front.url)
-        yield Running(front, deployed, stand_ins, found)
+        yield Running(front, deployed, stand_ins, shops, found)
 
 
 def _warm_api(url: str) -> None:
@@ -133,14 +138,16 @@ def _seeded(running: Running, folder: Path) -> list[str]:
 
 
 def mount_pages(running: Running, demo: "Demo") -> None:
-    """Puts the demo shop and the preview of looks beside the API; Stripe tells the demo."""
+    """Puts the demo's pages beside the API; Stripe and the connected stores tell the demo."""
     from local.previews import LookPreview
     from local.shop import DemoShop
+    from local.store_pages import StorePages
 
     webhooks = f"{demo.base_url}/v1/webhooks/stripe/{demo.program_id}"
     running.stand_ins.send_payments_to(webhooks)
     running.front.mount("/web", Web())
     running.front.mount("/shop", DemoShop(demo, running.stand_ins))
+    running.front.mount("/store", StorePages(demo, running.shops))
     running.front.mount("/looks", LookPreview(running.stand_ins))
 
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from infra.package import ROOT
 from local.client import Client
 
@@ -34,6 +36,23 @@ referrals:
   caps: [{per: lifetime, times: 20}]
   checks: {same_network: "off"} # everybody is on this machine
   share: {text: "A coffee with me? {link}"}
+earn:
+  - {id: beans, kind: per_unit, currency: stamps, include: {skus: [beans]}}
+discounts:
+  - {id: five_off, kind: amount, amount: 500, by_code: true}
+rewards:
+  - id: off_shopify
+    kind: discount
+    name: 5 € off in the Shopify shop
+    discount: five_off
+    cost: {currency: stamps, amount: 3}
+    voucher: {store: shopify, valid_days: 30}
+  - id: off_woocommerce
+    kind: discount
+    name: 5 € off in the WooCommerce shop
+    discount: five_off
+    cost: {currency: stamps, amount: 3}
+    voucher: {store: woocommerce, valid_days: 30}
 multipliers:
   - {id: club_double, currency: stamps, percent: 200, if: {plans: [club]}}
 """  # of the demo, beside those of the named program
@@ -101,8 +120,7 @@ def _found(file: Path, base_url: str) -> Demo | None:
 def _made(base_url: str, invoke_operator: Callable[[dict[str, Any]], Any]) -> Demo:
     made = invoke_operator({"action": "create_program", "name": "Corner Coffee", "mode": "test"})
     shop = Client(base_url, made["secret_key"])
-    document = (PROGRAM.read_text() + PARTS).encode()
-    shop.do("POST", "/v1/programs", document, Content_Type="application/yaml")
+    shop.do("POST", "/v1/programs", _document())
     publishable = shop.do("POST", "/v1/keys", {"kind": "publishable", "name": "web page"})
     webhook = shop.do("POST", "/v1/keys", {"kind": "webhook", "name": SOURCE, "source": SOURCE})
     staff = shop.do("POST", "/v1/keys", {"kind": "staff", "name": "Grace"})
@@ -112,6 +130,7 @@ def _made(base_url: str, invoke_operator: Callable[[dict[str, Any]], Any]) -> De
             "external_id": given_name.lower(),
             "given_name": given_name,
             "family_name": family_name,
+            "email": f"{given_name.lower()}@example.com",
         }
         members.append(shop.do("POST", "/v1/members", profile)["id"])
         if drinks:
@@ -125,6 +144,14 @@ def _made(base_url: str, invoke_operator: Callable[[dict[str, Any]], Any]) -> De
         staff_key=staff["secret"],
         member_id=members[0],
     )
+
+
+def _document() -> dict[str, Any]:
+    """The named program with the demo's parts; of what both have, the demo's come after."""
+    document: dict[str, Any] = yaml.safe_load(PROGRAM.read_text())
+    for name, part in yaml.safe_load(PARTS).items():
+        document[name] = [*document.get(name, []), *part] if isinstance(part, list) else part
+    return document
 
 
 def lines_of(demo: Demo) -> list[str]:
@@ -145,6 +172,7 @@ def lines_of(demo: Demo) -> list[str]:
         "",
         "Open",
         f"  the demo shop     {url}/shop",
+        f"  connected stores  {url}/store   (Shopify and WooCommerce)",
         f"  preview of looks  {url}/looks",
         f"  the till          {url}/till   (staff key {demo.staff_key})",
         f"  the join page     {url}/join/{demo.program_id}",

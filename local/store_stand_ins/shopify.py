@@ -8,21 +8,16 @@ with the fields that somebody could read. What it does not do: two currencies, d
 """
 
 import base64
-import hashlib
-import hmac
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
-from threading import Lock
-from types import TracebackType
-from typing import Any, Self
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any
+from urllib.parse import parse_qsl
 
-from chalicelib.kernel.clock import SECOND, Clock, Instant, SystemClock, from_rfc3339, to_rfc3339
-from chalicelib.kernel.money import format_amount
-from local.loopback import LoopbackServer
+from chalicelib.kernel.clock import SECOND, Clock, Instant, from_rfc3339, to_rfc3339
+from chalicelib.kernel.money import minor_units
+from local.store_stand_ins.common import Answer, Asked, Found, Message, StandIn, mark_of
 
 VERSIONS = ("2026-10", "2026-07")
 SECRET = "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"
@@ -30,20 +25,6 @@ TOKEN = "shpat_0123456789abcdef0123456789abcdef"
 CLIENT = "0fedcba9876543210fedcba987654321"
 MOST_A_PAGE = 250
 USUAL_PAGE = 50
-
-Found = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Message:
-    """One request that Shopify would send. The names of the headers are in lower case."""
-
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def topic(self) -> str:
-        return self.headers["x-shopify-topic"]
 
 
 @dataclass(frozen=True)
@@ -87,15 +68,8 @@ class _Order:
     updated_at: Instant = 0
 
 
-@dataclass(frozen=True)
-class _Answer:
-    status: int
-    body: Any
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-class ShopifyStandIn:
-    """The store. Port 0 takes a free one; `failures` are the statuses of the next calls."""
+class ShopifyStandIn(StandIn):
+    """The store."""
 
     def __init__(
         self,
@@ -105,42 +79,15 @@ class ShopifyStandIn:
         tax_percent: int = 0,
         clock: Clock | None = None,
         port: int = 0,
+        first_id: int = 450_789_468,
     ) -> None:
-        self.currency = currency
-        self.messages: list[Message] = []
-        self.requests: list[str] = []  # method and path
-        self.failures: Iterator[int] = iter(())
+        super().__init__(currency, clock, port, first_id)
         self.retry_after = "2.0"  # of a 429
         self.throttled = False  # by the cost of GraphQL
         self.discounts: dict[str, Found] = {}  # by their codes in upper case
         self._orders: dict[int, _Order] = {}
         self._taxes_included = taxes_included
         self._tax_percent = tax_percent
-        self._clock = clock or SystemClock()
-        self._now: Instant = 0
-        self._last_id = 450_789_468
-        self._lock = Lock()
-        self._port = port
-        self._servers: list[LoopbackServer] = []
-
-    def __enter__(self) -> Self:
-        """Answers from now on: whoever reads the messages alone does without."""
-        server = LoopbackServer(self._port, _handler(self))
-        self._servers.append(server)
-        server.start()
-        return self
-
-    @property
-    def url(self) -> str:
-        return self._servers[-1].url
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._servers.pop().stop()
 
     # What people do in the store.
 
@@ -270,16 +217,16 @@ class ShopifyStandIn:
     def line_ids(self, order_id: int) -> list[int]:
         return [line.id for line in self._orders[order_id].lines]
 
+    def takes_off(self, code: str) -> int:
+        """What a code of an amount takes off an order, in minor units; 0 where it is not good."""
+        found = self.discounts.get(code.upper())
+        if found is None or found["status"] != "ACTIVE":
+            return 0
+        return minor_units(
+            found["customerGets"]["value"]["discountAmount"]["amount"], self.currency
+        )
+
     # What the store works out.
-
-    def _id(self) -> int:
-        self._last_id += 1
-        return self._last_id
-
-    def _tick(self) -> Instant:
-        """Now, in seconds, and each change a second later at least, so that they have an order."""
-        self._now = max(self._now + SECOND, self._clock.now() // SECOND * SECOND)
-        return self._now
 
     def _line(self, item: Item) -> _Line:
         return _Line(self._id(), item, item.quantity, item.discount)
@@ -374,9 +321,6 @@ class ShopifyStandIn:
             "tax_amount_set": self._both(0),
         }
 
-    def _text(self, minor: int) -> str:
-        return format_amount(minor, self.currency)
-
     def _both(self, minor: int) -> Found:
         one = {"amount": self._text(minor), "currency_code": self.currency}
         return {"shop_money": one, "presentment_money": one}
@@ -451,59 +395,50 @@ class ShopifyStandIn:
 
     def _say(self, topic: str, body: Found) -> None:
         content = json.dumps(_without_marks(body)).encode()
-        mark = hmac.digest(SECRET.encode(), content, hashlib.sha256)
-        number = len(self.messages) + 1
         headers = {
             "content-type": "application/json",
             "x-shopify-topic": topic,
-            "x-shopify-hmac-sha256": base64.b64encode(mark).decode(),
+            "x-shopify-hmac-sha256": mark_of(SECRET, content),
             "x-shopify-shop-domain": "corner-coffee.myshopify.com",
             "x-shopify-api-version": VERSIONS[0],
-            "x-shopify-webhook-id": f"b54557e4-bdd9-4b37-8a5f-{number:012d}",
+            "x-shopify-webhook-id": f"b54557e4-bdd9-4b37-8a5f-{self._id():012d}",
             "x-shopify-event-id": f"98880550-7158-44d4-b7cd-{self._now // SECOND:012d}",
             "x-shopify-triggered-at": to_rfc3339(self._now),
         }
-        self.messages.append(Message(headers, content))
+        self.messages.append(Message(topic, headers, content))
 
     # What its API answers.
 
-    def answer(self, method: str, target: str, token: str, body: bytes) -> _Answer:
-        """One request."""
-        with self._lock:
-            address = urlsplit(target)
-            self.requests.append(f"{method} {address.path}")
-            failure = next(self.failures, None)
-            if failure is not None:
-                headers = {429: (("Retry-After", self.retry_after),), 302: (("Location", "/"),)}
-                return _Answer(failure, {"errors": "told to fail"}, headers.get(failure, ()))
-            if address.path == "/admin/oauth/access_token":
-                return _give_token(dict(parse_qsl(body.decode())))
-            if token != TOKEN:
-                return _Answer(401, {"errors": "[API] Invalid API key or access token"})
-            return self._serve(method, address.path, dict(parse_qsl(address.query)), body)
+    def _failed(self, status: int) -> Answer:
+        headers = {429: (("Retry-After", self.retry_after),), 302: (("Location", "/"),)}
+        return Answer(status, {"errors": "told to fail"}, headers.get(status, ()))
 
-    def _serve(self, method: str, path: str, query: dict[str, str], body: bytes) -> _Answer:
-        version, _, rest = path.removeprefix("/admin/api/").partition("/")
+    def _serve(self, asked: Asked) -> Answer:
+        if asked.path == "/admin/oauth/access_token":
+            return _give_token(dict(parse_qsl(asked.body.decode())))
+        if asked.headers.get("x-shopify-access-token") != TOKEN:
+            return Answer(401, {"errors": "[API] Invalid API key or access token"})
+        version, _, rest = asked.path.removeprefix("/admin/api/").partition("/")
         if version not in VERSIONS:
-            return _Answer(404, {"errors": "Not Found"})
-        if (method, rest) == ("GET", "orders.json"):
-            return self._list(path, query)
-        if (method, rest) == ("POST", "graphql.json"):
-            return self._graphql(json.loads(body))
+            return Answer(404, {"errors": "Not Found"})
+        if (asked.method, rest) == ("GET", "orders.json"):
+            return self._list(asked.path, asked.query)
+        if (asked.method, rest) == ("POST", "graphql.json"):
+            return self._graphql(json.loads(asked.body))
         found = re.fullmatch(r"orders/([0-9]+)\.json", rest)
-        if method == "GET" and found and int(found[1]) in self._orders:
-            return _Answer(200, {"order": self.payload(int(found[1]))})
-        return _Answer(404, {"errors": "Not Found"})
+        if asked.method == "GET" and found and int(found[1]) in self._orders:
+            return Answer(200, {"order": self.payload(int(found[1]))})
+        return Answer(404, {"errors": "Not Found"})
 
-    def _list(self, path: str, query: dict[str, str]) -> _Answer:
+    def _list(self, path: str, query: dict[str, str]) -> Answer:
         """A cursor stands for the filters, so it takes none beside the limit."""
         limit = int(query.get("limit", USUAL_PAGE))
         if "page_info" in query:
             if set(query) > {"page_info", "limit"}:
-                return _Answer(400, {"errors": "page_info takes no filters"})
+                return Answer(400, {"errors": "page_info takes no filters"})
             query = {**json.loads(base64.urlsafe_b64decode(query["page_info"])), **query}
         if limit > MOST_A_PAGE or query.get("status") != "any":
-            return _Answer(400, {"errors": "only status=any and limit up to 250 stand in"})
+            return Answer(400, {"errors": "only status=any and limit up to 250 stand in"})
         since = from_rfc3339(query["updated_at_min"])
         after = tuple(query.get("after", (0, 0)))
         found = sorted(
@@ -513,15 +448,15 @@ class ShopifyStandIn:
         page = rest[:limit]
         orders = [self.payload(order_id) for _, order_id in page]
         if len(rest) <= limit:
-            return _Answer(200, {"orders": orders})
+            return Answer(200, {"orders": orders})
         state = {"status": "any", "updated_at_min": query["updated_at_min"], "after": page[-1]}
         cursor = base64.urlsafe_b64encode(json.dumps(state).encode()).decode()
         link = f'<https://elsewhere.test{path}?limit={limit}&page_info={cursor}>; rel="next"'
-        return _Answer(200, {"orders": orders}, (("Link", link),))
+        return Answer(200, {"orders": orders}, (("Link", link),))
 
-    def _graphql(self, asked: Found) -> _Answer:
+    def _graphql(self, asked: Found) -> Answer:
         if self.throttled:
-            return _Answer(200, {"errors": [{"extensions": {"code": "THROTTLED"}}]})
+            return Answer(200, {"errors": [{"extensions": {"code": "THROTTLED"}}]})
         works = {
             "codeDiscountNodeByCode": self._find,
             "discountCodeBasicCreate": self._create,
@@ -529,8 +464,8 @@ class ShopifyStandIn:
         }
         for name, work in works.items():
             if re.search(rf"\b{name}\(", asked["query"]):
-                return _Answer(200, {"data": {name: work(asked["variables"])}})
-        return _Answer(200, {"errors": [{"message": "the stand-in has no such field"}]})
+                return Answer(200, {"data": {name: work(asked["variables"])}})
+        return Answer(200, {"errors": [{"message": "the stand-in has no such field"}]})
 
     def _find(self, variables: Found) -> Found | None:
         found = self.discounts.get(variables["code"].upper())
@@ -573,39 +508,13 @@ def _without_marks(value: Any) -> Any:
     return value
 
 
-def _give_token(form: dict[str, str]) -> _Answer:
+def _give_token(form: dict[str, str]) -> Answer:
     wanted = {"grant_type": "client_credentials", "client_id": CLIENT, "client_secret": SECRET}
     if form != wanted:
-        return _Answer(400, {"error": "invalid_request"})
-    return _Answer(200, {"access_token": TOKEN, "scope": "read_orders", "expires_in": 86399})
+        return Answer(400, {"error": "invalid_request"})
+    return Answer(200, {"access_token": TOKEN, "scope": "read_orders", "expires_in": 86399})
 
 
 def _user_error(code: str, message: str) -> Found:
     error = {"field": ["basicCodeDiscount", "code"], "code": code, "message": message}
     return {"codeDiscountNode": None, "userErrors": [error]}
-
-
-def _handler(stand_in: ShopifyStandIn) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def _respond(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            token = self.headers.get("x-shopify-access-token", "")
-            answer = stand_in.answer(self.command, self.path, token, body)
-            content = json.dumps(answer.body).encode()
-            self.send_response(answer.status)
-            for name, value in answer.headers:
-                self.send_header(name, value)
-            self.send_header("content-type", "application/json; charset=utf-8")
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_GET = do_POST = _respond  # noqa: N815
-
-        def log_message(self, *_: Any) -> None:
-            """Says nothing: `requests` has it all."""
-
-    return Handler

@@ -1,39 +1,31 @@
 """A stand-in for a seller's account at Square, on this machine alone.
 
     shop = SquareShop(clock)
-    shop.start()
     ada = shop.customer("ada@example.com")
     order_id = shop.order(Line("flat-white", 350, "2"), customer_id=ada)
     shop.pay(order_id)
     shop.refund(order_id, {"flat-white": "1"})
-    for headers, body in shop.messages: ...
+    for message in shop.messages: ...
 
 It answers what `chalicelib/adapters/stores/square_api.py` asks, in the shapes of the pages named
 there, and keeps each message that Square would send, signed for `notification_url`. What comes back
 of an order is an order of its own, as at Square.
 """
 
-import base64
-import hashlib
-import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from http.server import BaseHTTPRequestHandler
-from itertools import count
 from typing import Any
 from urllib.parse import unquote
 
 from chalicelib.kernel.clock import Clock, to_rfc3339
-from local.loopback import LoopbackServer
+from local.store_stand_ins.common import Answer, Asked, Found, Message, StandIn, mark_of
 
 ACCESS = "EAAAstand-in-access-token"
 SIGNATURE_KEY = "stand-in-signature-key"
 LOCATION = "L1STANDIN"
 NAMES = {"orders": "order", "payments": "payment", "refunds": "refund", "customers": "customer"}
-
-Object = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -49,30 +41,16 @@ class Line:
     item_type: str = "ITEM"
 
 
-class SquareShop:
+class SquareShop(StandIn):
     """The account, and the API in front of it."""
 
-    def __init__(self, clock: Clock, currency: str = "EUR", port: int = 0) -> None:
+    def __init__(
+        self, clock: Clock | None = None, currency: str = "EUR", port: int = 0, first_id: int = 0
+    ) -> None:
+        super().__init__(currency, clock, port, first_id)
         self.notification_url = "http://127.0.0.1/"
-        self.messages: list[tuple[dict[str, str], bytes]] = []
-        self.failures: list[int] = []  # statuses that the next calls are answered with
-        self.calls: list[str] = []
         self.locations = [LOCATION]
-        self._clock = clock
-        self._currency = currency
-        self._things: dict[str, dict[str, Object]] = {kind: {} for kind in NAMES}
-        self._numbers = count(1)
-        handler = type("Handler", (_Handler,), {"shop": self})
-        self._server = LoopbackServer(port, handler)
-        self.url = self._server.url
-
-    def start(self) -> None:
-        """Begins to answer."""
-        self._server.start()
-
-    def stop(self) -> None:
-        """Ends with all its connections."""
-        self._server.stop()
+        self._things: dict[str, dict[str, Found]] = {kind: {} for kind in NAMES}
 
     def customer(self, email: str | None = None, **fields: Any) -> str:
         """A new profile in the seller's directory."""
@@ -186,32 +164,31 @@ class SquareShop:
         self._touch(self._things["orders"][refund["order_id"]])
         self._tell("refund.updated", refund_id, {"refund": refund})
 
-    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Any:
-        """The status and the answer of one call."""
-        self.calls.append(f"{method} {path}")
-        if self.failures:
-            return self.failures.pop(0), _errors("INTERNAL_SERVER_ERROR")
-        if headers.get("authorization") != f"Bearer {ACCESS}":
-            return 401, _errors("UNAUTHORIZED")
-        if not headers.get("square-version"):
-            return 400, _errors("BAD_REQUEST")
-        if path == "/v2/locations":
-            return 200, {"locations": [{"id": one} for one in self.locations]}
-        if (method, path) == ("POST", "/v2/orders/search"):
-            return self._search(json.loads(body))
-        _, _, kind, identifier = path.split("/", 3)
+    def _failed(self, status: int) -> Answer:
+        return Answer(status, _errors("INTERNAL_SERVER_ERROR"))
+
+    def _serve(self, asked: Asked) -> Answer:
+        if asked.headers.get("authorization") != f"Bearer {ACCESS}":
+            return Answer(401, _errors("UNAUTHORIZED"))
+        if not asked.headers.get("square-version"):
+            return Answer(400, _errors("BAD_REQUEST"))
+        if asked.path == "/v2/locations":
+            return Answer(200, {"locations": [{"id": one} for one in self.locations]})
+        if (asked.method, asked.path) == ("POST", "/v2/orders/search"):
+            return self._search(json.loads(asked.body))
+        _, _, kind, identifier = asked.path.split("/", 3)
         found = self._things.get(kind, {}).get(unquote(identifier))
         if found is None:
-            return 404, _errors("NOT_FOUND")
-        return 200, {NAMES[kind]: found}
+            return Answer(404, _errors("NOT_FOUND"))
+        return Answer(200, {NAMES[kind]: found})
 
-    def _search(self, asked: Object) -> tuple[int, Object]:
+    def _search(self, asked: Found) -> Answer:
         """Pages through what was changed; the cursor is good for the same search alone."""
         cursor = asked.pop("cursor", None)
         search = json.dumps(asked, sort_keys=True)
         start, _, of = (cursor or f"0:{search}").partition(":")
         if of != search or not 1 <= len(asked["location_ids"]) <= 10:
-            return 400, _errors("INVALID_CURSOR")
+            return Answer(400, _errors("INVALID_CURSOR"))
         query = asked["query"]["filter"]
         since = query["date_time_filter"]["updated_at"]["start_at"]
         found = [
@@ -225,9 +202,9 @@ class SquareShop:
         end = int(start) + asked["limit"]
         entries = [{"order_id": one["id"]} for one in found[int(start) : end]]
         following = {"cursor": f"{end}:{search}"} if end < len(found) else {}
-        return 200, {"order_entries": entries, **following}
+        return Answer(200, {"order_entries": entries, **following})
 
-    def _fill(self, order: Object, lines: tuple[Line, ...], charge: int, tip: int) -> None:
+    def _fill(self, order: Found, lines: tuple[Line, ...], charge: int, tip: int) -> None:
         rows = [self._row(line) for line in lines]
         total = sum(row["total_money"]["amount"] for row in rows) + charge + tip
         order |= {
@@ -237,7 +214,7 @@ class SquareShop:
             "total_money": self._money(total),
         }
 
-    def _row(self, line: Line) -> Object:
+    def _row(self, line: Line) -> Found:
         whole = (Decimal(line.quantity) * line.price).quantize(Decimal(1), ROUND_HALF_UP)
         row = {
             "uid": line.uid,
@@ -254,7 +231,7 @@ class SquareShop:
             row["quantity_unit"] = {"measurement_unit": {"weight_unit": line.unit}}
         return row
 
-    def _row_back(self, row: Object, quantity: str) -> Object:
+    def _row_back(self, row: Found, quantity: str) -> Found:
         share = Decimal(quantity) / Decimal(row["quantity"]) * row["total_money"]["amount"]
         return {
             "uid": f"back-{row['uid']}",
@@ -264,66 +241,43 @@ class SquareShop:
             "total_money": self._money(int(share.quantize(Decimal(1), ROUND_HALF_UP))),
         }
 
-    def _new(self, kind: str, **fields: Any) -> Object:
+    def _new(self, kind: str, **fields: Any) -> Found:
         at = to_rfc3339(self._clock.now())
-        identifier = f"{NAMES[kind]}-{next(self._numbers)}"
+        identifier = f"{NAMES[kind]}-{self._id()}"
         found = {"id": identifier, "created_at": at, "updated_at": at, **fields}
         self._things[kind][identifier] = found
         return found
 
-    def _touch(self, found: Object) -> None:
+    def _touch(self, found: Found) -> None:
         found["updated_at"] = to_rfc3339(self._clock.now())
 
-    def _money(self, amount: int) -> Object:
-        return {"amount": amount, "currency": self._currency}
+    def _money(self, amount: int) -> Found:
+        return {"amount": amount, "currency": self.currency}
 
-    def _tell_order(self, what: str, order: Object) -> None:
+    def _tell_order(self, what: str, order: Found) -> None:
         told = {"order_id": order["id"], "state": order["state"], "version": order["version"]}
         self._tell(f"order.{what}", order["id"], {f"order_{what}": told})
 
-    def _tell(self, topic: str, about: str, found: Object) -> None:
+    def _tell(self, topic: str, about: str, found: Found) -> None:
         event = {
             "merchant_id": "MSTANDIN",
             "type": topic,
-            "event_id": f"event-{next(self._numbers)}",
+            "event_id": f"event-{self._id()}",
             "created_at": to_rfc3339(self._clock.now()),
             "data": {"type": topic.partition(".")[0], "id": about, "object": found},
         }
         body = json.dumps(event).encode()
-        self.messages.append((signed(self.notification_url, body), body))
+        self.messages.append(Message(topic, signed(self.notification_url, body), body))
 
 
 def signed(url: str, body: bytes, key: str = SIGNATURE_KEY) -> dict[str, str]:
     """The headers of a message."""
-    mark = hmac.digest(key.encode(), url.encode() + body, hashlib.sha256)
     return {
         "content-type": "application/json",
         "square-environment": "Production",
-        "x-square-hmacsha256-signature": base64.b64encode(mark).decode(),
+        "x-square-hmacsha256-signature": mark_of(key, url.encode() + body),
     }
 
 
-def _errors(code: str) -> Object:
+def _errors(code: str) -> Found:
     return {"errors": [{"category": "API_ERROR", "code": code}]}
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # the body does not wait until its headers were received
-    shop: SquareShop
-
-    def respond(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        status, found = self.shop.answer(self.command, self.path, headers, body)
-        content = json.dumps(found).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_GET = do_POST = respond  # noqa: N815
-
-    def log_message(self, *_: Any) -> None:
-        """Says nothing."""

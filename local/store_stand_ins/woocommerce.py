@@ -9,39 +9,18 @@ are without tax. What it does not do: taxes of several rates, tax on shipping, f
 
 import base64
 import hashlib
-import hmac
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
-from threading import Lock
-from types import TracebackType
-from typing import Any, Self
-from urllib.parse import parse_qsl, urlsplit
 
-from chalicelib.kernel.clock import SECOND, Clock, Instant, SystemClock, from_rfc3339, to_rfc3339
-from chalicelib.kernel.money import format_amount
-from local.loopback import LoopbackServer
+from chalicelib.kernel.clock import SECOND, Clock, Instant, from_rfc3339, to_rfc3339
+from chalicelib.kernel.money import minor_units
+from local.store_stand_ins.common import Answer, Asked, Found, Message, StandIn, mark_of
 
 SECRET = "8JcpzSf0v5NUS2kqXW1LrT7e"
 ACCESS = f"ck_{'1f' * 20}:cs_{'2e' * 20}"
 BASE = "/wp-json/wc/v3"
 MOST_A_PAGE = 100
 USUAL_PAGE = 10
-
-Found = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Message:
-    """One request that WooCommerce would send. The names of the headers are in lower case."""
-
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def topic(self) -> str:
-        return self.headers.get("x-wc-webhook-topic", "ping")
 
 
 @dataclass(frozen=True)
@@ -83,15 +62,8 @@ class _Order:
     refunds: dict[int, int] = field(default_factory=dict)  # what came back, oldest first
 
 
-@dataclass(frozen=True)
-class _Answer:
-    status: int
-    body: Any
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-class WooCommerceStandIn:
-    """The shop. Port 0 takes a free one; `failures` are the statuses of the next calls."""
+class WooCommerceStandIn(StandIn):
+    """The shop."""
 
     def __init__(
         self,
@@ -100,33 +72,12 @@ class WooCommerceStandIn:
         tax_percent: int = 0,
         clock: Clock | None = None,
         port: int = 0,
+        first_id: int = 700,
     ) -> None:
-        self.currency = currency
-        self.messages: list[Message] = []
-        self.requests: list[str] = []  # method and path
-        self.failures: Iterator[int] = iter(())
+        super().__init__(currency, clock, port, first_id)
         self.coupons: dict[int, Found] = {}
-        self.step = SECOND  # between two changes at least; 0 for an edit in bulk
         self._orders: dict[int, _Order] = {}
         self._tax_percent = tax_percent
-        self._clock = clock or SystemClock()
-        self._now: Instant = 0
-        self._last_id = 700
-        self._lock = Lock()
-        self._server = LoopbackServer(port, _handler(self))
-        self.url = self._server.url
-
-    def __enter__(self) -> Self:
-        self._server.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.stop()
 
     # What people do in the shop.
 
@@ -223,7 +174,7 @@ class WooCommerceStandIn:
 
     def ping(self) -> None:
         """A webhook was saved."""
-        self.messages.append(Message({}, b"webhook_id=5"))
+        self.messages.append(Message("ping", {}, b"webhook_id=5"))
 
     def tell(self, topic: str, body: Found) -> None:
         """Sends a message that no order is about."""
@@ -252,15 +203,12 @@ class WooCommerceStandIn:
             ],
         }
 
+    def takes_off(self, code: str) -> int:
+        """What a code of an amount takes off an order, in minor units; 0 where it is not good."""
+        found = (one for one in self.coupons.values() if one["code"] == code.lower())
+        return sum(minor_units(one["amount"], self.currency) for one in found)
+
     # What the shop works out.
-
-    def _id(self) -> int:
-        self._last_id += 1
-        return self._last_id
-
-    def _tick(self) -> Instant:
-        self._now = max(self._now + self.step, self._clock.now() // SECOND * SECOND)
-        return self._now
 
     def _line(self, item: Item) -> _Line:
         return _Line(self._id(), item, item.quantity, item.discount)
@@ -277,9 +225,6 @@ class WooCommerceStandIn:
 
     def _total(self, order: _Order) -> int:
         return sum(line.total + self._tax(line) for line in order.lines) + order.shipping
-
-    def _text(self, minor: int) -> str:
-        return format_amount(minor, self.currency)
 
     def _line_payload(self, line: _Line) -> Found:
         return {
@@ -301,7 +246,6 @@ class WooCommerceStandIn:
 
     def _say(self, topic: str, body: Found) -> None:
         content = json.dumps(body).encode()
-        mark = hmac.digest(SECRET.encode(), content, hashlib.sha256)
         resource, _, event = topic.partition(".")
         delivery = hashlib.md5(f"5{self._now // SECOND}".encode()).hexdigest()
         headers = {
@@ -310,42 +254,35 @@ class WooCommerceStandIn:
             "x-wc-webhook-topic": topic,
             "x-wc-webhook-resource": resource,
             "x-wc-webhook-event": event,
-            "x-wc-webhook-signature": base64.b64encode(mark).decode(),
+            "x-wc-webhook-signature": mark_of(SECRET, content),
             "x-wc-webhook-id": "5",
             "x-wc-webhook-delivery-id": delivery,
         }
-        self.messages.append(Message(headers, content))
+        self.messages.append(Message(topic, headers, content))
 
     # What its API answers.
 
-    def answer(self, method: str, target: str, authorization: str, body: bytes) -> _Answer:
-        """One request."""
-        with self._lock:
-            address = urlsplit(target)
-            self.requests.append(f"{method} {address.path}")
-            failure = next(self.failures, None)
-            if failure is not None:
-                location = (("Location", f"{self.url}/elsewhere"),)
-                return _Answer(failure, {}, location if failure // 100 == 3 else ())
-            if authorization != f"Basic {base64.b64encode(ACCESS.encode()).decode()}":
-                return _refusal(401, "woocommerce_rest_cannot_view")
-            query = dict(parse_qsl(address.query))
-            return self._serve(method, address.path.removeprefix(BASE), query, body)
+    def _failed(self, status: int) -> Answer:
+        location = (("Location", f"{self.url}/elsewhere"),)
+        return Answer(status, {}, location if status // 100 == 3 else ())
 
-    def _serve(self, method: str, path: str, query: dict[str, str], body: bytes) -> _Answer:
-        name, _, number = path.removeprefix("/").partition("/")
-        if (method, name) == ("GET", "orders"):
-            return self._order(number) if number else self._list(query)
+    def _serve(self, asked: Asked) -> Answer:
+        known = f"Basic {base64.b64encode(ACCESS.encode()).decode()}"
+        if asked.headers.get("authorization") != known:
+            return _refusal(401, "woocommerce_rest_cannot_view")
+        name, _, number = asked.path.removeprefix(f"{BASE}/").partition("/")
+        if (asked.method, name) == ("GET", "orders"):
+            return self._order(number) if number else self._list(asked.query)
         if name == "coupons":
-            return self._coupon(method, number, query, body)
+            return self._coupon(asked, number)
         return _refusal(404, "rest_no_route")
 
-    def _order(self, number: str) -> _Answer:
+    def _order(self, number: str) -> Answer:
         if not number.isdigit() or int(number) not in self._orders:
             return _refusal(404, "woocommerce_rest_shop_order_invalid_id")
-        return _Answer(200, self.payload(int(number)))
+        return Answer(200, self.payload(int(number)))
 
-    def _list(self, query: dict[str, str]) -> _Answer:
+    def _list(self, query: dict[str, str]) -> Answer:
         """Times are compared strictly, and no order of the trash is among them."""
         size, page = int(query.get("per_page", USUAL_PAGE)), int(query.get("page", 1))
         asked = (query.get("orderby"), query.get("order"), query.get("dates_are_gmt"))
@@ -362,22 +299,22 @@ class WooCommerceStandIn:
         rows = [self.payload(order_id) for _, order_id in found[(page - 1) * size : page * size]]
         return _counted(rows, len(found), size)
 
-    def _coupon(self, method: str, number: str, query: dict[str, str], body: bytes) -> _Answer:
-        if method == "GET":
-            code = query.get("code", "").lower()
+    def _coupon(self, asked: Asked, number: str) -> Answer:
+        if asked.method == "GET":
+            code = asked.query.get("code", "").lower()
             found = [one for one in self.coupons.values() if one["code"] == code]
             return _counted(found, len(found), USUAL_PAGE)
-        if method == "DELETE":
-            if query.get("force") != "true" or int(number) not in self.coupons:
+        if asked.method == "DELETE":
+            if asked.query.get("force") != "true" or int(number) not in self.coupons:
                 return _refusal(404, "woocommerce_rest_shop_coupon_invalid_id")
-            return _Answer(200, self.coupons.pop(int(number)))
-        given = json.loads(body)
+            return Answer(200, self.coupons.pop(int(number)))
+        given = json.loads(asked.body)
         code = given["code"].lower()
         if any(one["code"] == code for one in self.coupons.values()):
             return _refusal(400, "woocommerce_rest_coupon_code_already_exists")
         coupon = {**given, "id": self._id(), "code": code}
         self.coupons[coupon["id"]] = coupon
-        return _Answer(201, coupon)
+        return Answer(201, coupon)
 
 
 def _time(at: Instant) -> str:
@@ -385,36 +322,11 @@ def _time(at: Instant) -> str:
     return to_rfc3339(at).removesuffix("Z")
 
 
-def _refusal(status: int, code: str) -> _Answer:
-    return _Answer(status, {"code": code, "message": "refused", "data": {"status": status}})
+def _refusal(status: int, code: str) -> Answer:
+    return Answer(status, {"code": code, "message": "refused", "data": {"status": status}})
 
 
-def _counted(rows: list[Found], total: int, size: int) -> _Answer:
+def _counted(rows: list[Found], total: int, size: int) -> Answer:
     pages = -(-total // size)
     headers = (("X-WP-Total", str(total)), ("X-WP-TotalPages", str(pages)))
-    return _Answer(200, rows, headers)
-
-
-def _handler(shop: WooCommerceStandIn) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            authorization = self.headers.get("authorization", "")
-            found = shop.answer(self.command, self.path, authorization, body)
-            content = json.dumps(found.body).encode()
-            self.send_response(found.status)
-            for name, value in found.headers:
-                self.send_header(name, value)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_GET = do_POST = do_DELETE = answer  # noqa: N815
-
-        def log_message(self, *_: Any) -> None:
-            """Says nothing."""
-
-    return Handler
+    return Answer(200, rows, headers)

@@ -30,7 +30,7 @@ async function show() {
   isInClub = Boolean(plan?.benefits.length);
   at("club").textContent = isInClub ? "Leave the Coffee Club" : "Join the Coffee Club";
   at("plan").textContent = plan?.plan ? `${plan.plan_name}: ${plan.state}` : "9 € a month, double stamps";
-  at("redeem").disabled = !found.rewards.some((one) => one.available);
+  at("redeem").disabled = !found.rewards.find((one) => one.id === "free_drink").available;
   at("refund").disabled = !found.refundable;
   at("page").href = found.links.page;
   return found;

@@ -140,7 +140,7 @@ class SquareLife:
 
     @property
     def messages(self) -> list[tuple[dict[str, str], bytes]]:
-        return self._store.messages
+        return [(one.headers, one.body) for one in self._store.messages]
 
     @property
     def steps(self) -> dict[str, Step]:
@@ -193,12 +193,8 @@ def life_of(kind: str, clock: SetClock) -> Iterator[Life]:
         with woocommerce.WooCommerceStandIn(clock=clock, tax_percent=19) as shop:
             yield WooCommerceLife(shop)
     else:
-        account = square.SquareShop(clock)
-        account.start()
-        try:
+        with square.SquareShop(clock) as account:
             yield SquareLife(account)
-        finally:
-            account.stop()
 
 
 def live(

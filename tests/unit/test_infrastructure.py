@@ -286,7 +286,7 @@ def test_of_records_only_members_and_versions_are_routed(resources: Json) -> Non
     assert "FilterCriteria" not in ledger["Properties"]
     records = resources["OnRecords"]["Properties"]["Events"]["OnRecordsDynamodbEventSource"]
     [pattern] = records["Properties"]["FilterCriteria"]["Filters"]
-    kinds = {"kind": {"S": ["member", "pass_message", "version"]}}
+    kinds = {"kind": {"S": ["member", "pass_message", "version", "voucher"]}}
     assert json.loads(pattern["Pattern"]) == {"dynamodb": {"NewImage": kinds}}
 
 

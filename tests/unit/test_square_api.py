@@ -128,10 +128,8 @@ def clock() -> SetClock:
 
 @pytest.fixture
 def shop(clock: SetClock) -> Iterator[SquareShop]:
-    shop = SquareShop(clock)
-    shop.start()
-    yield shop
-    shop.stop()
+    with SquareShop(clock) as shop:
+        yield shop
 
 
 def ask(shop: SquareShop) -> SquareApi:
@@ -501,7 +499,7 @@ def test_a_refused_list_of_locations_is_no_empty_shop() -> None:
 
 def test_an_order_of_any_id_is_asked_for_as_one(shop: SquareShop) -> None:
     assert ask(shop).order("../locations?x=/#") is None
-    assert shop.calls == ["GET /v2/orders/..%2Flocations%3Fx%3D%2F%23"]
+    assert shop.requests == ["GET /v2/orders/..%2Flocations%3Fx%3D%2F%23"]
 
 
 def test_the_life_of_an_order(shop: SquareShop) -> None:
@@ -554,9 +552,13 @@ def test_every_message_of_the_stand_in_is_heard(shop: SquareShop) -> None:
     shop.close_account(ada)
     heard = [
         Square(Http()).hear(
-            StoreMessage(headers, body, shop.notification_url), [SIGNATURE_KEY], "s", "EUR", START
+            StoreMessage(sent.headers, sent.body, shop.notification_url),
+            [SIGNATURE_KEY],
+            "s",
+            "EUR",
+            START,
         )
-        for headers, body in shop.messages
+        for sent in shop.messages
     ]
     assert len({one.id for one in heard}) == len(heard) == 8
     kinds = [type(fact) for one in heard for fact in one.facts]
@@ -638,7 +640,7 @@ def test_square_that_throttles_or_is_down_in_the_middle_is_asked_again_later(
     shop: SquareShop, status: int
 ) -> None:
     order_id = shop.order(Line("coffee", 350))
-    shop.failures = [status]
+    shop.failures = iter([status])
     with pytest.raises(Unavailable):
         ask(shop).order(order_id)
     assert now(shop, order_id).order.id == order_id
@@ -651,8 +653,7 @@ def test_a_token_that_was_taken_back_is_a_fault(shop: SquareShop) -> None:
 
 
 def test_square_that_cannot_be_reached_is_unavailable(clock: SetClock) -> None:
-    shop = SquareShop(clock)
-    shop.start()
-    shop.stop()
+    with SquareShop(clock) as shop:
+        pass
     with pytest.raises(Unavailable):
         ask(shop).order("o")

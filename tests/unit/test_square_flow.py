@@ -25,6 +25,7 @@ class Seller:
         assert shop.publish("points").status == 201
         shop.runtime._systems[StoreKind.SQUARE] = Square(Http(), allow_local=True)
         self.square = SquareShop(shop.clock)
+        self.square.start()
         self.ada = shop.enrol(email="ada@example.com")
         shop.clock.at += HOUR
         body = {
@@ -42,9 +43,9 @@ class Seller:
 
     def deliver(self, at: int) -> Reply:
         """One message of Square, and what it makes us fetch."""
-        headers, body = self.square.messages[at]
+        sent = self.square.messages[at]
         path = self.square.notification_url.removeprefix("https://shop.test")
-        reply = self.shop.call("POST", path, body, key=None, headers=headers)
+        reply = self.shop.call("POST", path, sent.body, key=None, headers=sent.headers)
         self.work()
         return reply
 
@@ -72,7 +73,6 @@ class Seller:
 @pytest.fixture
 def seller() -> Iterator[Seller]:
     seller = Seller()
-    seller.square.start()
     yield seller
     seller.square.stop()
 
@@ -144,7 +144,7 @@ def test_a_guest_and_a_draft_earn_nobody_anything(seller: Seller) -> None:
 
 def test_a_forged_message_is_refused(seller: Seller) -> None:
     seller.square.order(COFFEE, customer_id=seller.customer)
-    headers, body = seller.square.messages[-1]
+    sent = seller.square.messages[-1]
     path = seller.square.notification_url.removeprefix("https://shop.test")
-    forged = seller.shop.call("POST", path, body + b" ", key=None, headers=headers)
+    forged = seller.shop.call("POST", path, sent.body + b" ", key=None, headers=sent.headers)
     assert (forged.status, forged.code) == (401, "unauthorized")
