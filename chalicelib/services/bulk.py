@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from operator import itemgetter
 
-from chalicelib.domain.errors import Contended, Refusal, Unavailable
+from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.commands import RecordOrder
 from chalicelib.domain.ledger.entries import LogKey, Standing
@@ -59,7 +59,7 @@ def record_orders(
             queues.setdefault(one.member_id, []).append(_Waiting(index, one))
     try:
         _record_plain(context, here, list(queues.values()), outcomes)
-    except (Contended, Unavailable):
+    except Exception:  # of one order or of all: one by one it shows
         _LOG.exception("what was not recorded together is recorded one by one")
     left = [[one for one in queue if one.index not in outcomes] for queue in queues.values()]
     for done in side_by_side(lambda queue: _in_turn(context, here, queue), filter(None, left)):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.memory.store import memory_store
-from chalicelib.domain.errors import Refusal, Unavailable
+from chalicelib.domain.errors import Fault, Refusal, Unavailable
 from chalicelib.domain.ledger.entries import LogKey
 from chalicelib.domain.orders import Order, OrderLine
 from chalicelib.kernel.clock import SECOND
@@ -244,8 +244,9 @@ def test_a_batch_that_died_after_any_write_is_finished_by_the_next(
 
 @pytest.mark.parametrize("name", ["orders.claim_each", "ledger.append_each"])
 @pytest.mark.parametrize("is_done", [True, False])
+@pytest.mark.parametrize("fault", [Unavailable("lost"), Fault("not allowed"), KeyError("a bug")])
 def test_a_request_that_fails_or_whose_answer_is_lost_is_made_up_for_one_by_one(
-    points: Shop, ada: str, name: str, is_done: bool
+    points: Shop, ada: str, name: str, is_done: bool, fault: Exception
 ) -> None:
     ben = points.enrol()
 
@@ -254,7 +255,7 @@ def test_a_request_that_fails_or_whose_answer_is_lost_is_made_up_for_one_by_one(
             return call()
         if is_done:
             call()
-        raise Unavailable("lost")
+        raise fault
 
     outcomes = record_orders(*seen(points, lost), batch(ada, ben))
     assert not any(isinstance(one, Exception) for one in outcomes)
