@@ -21,9 +21,9 @@ from chalicelib.api.orders import (
     MemberReference,
     OrderRequest,
     OrderView,
-    find,
     order_answer,
     order_of,
+    profile_of,
     remember_buyer,
     reserved,
 )
@@ -106,13 +106,16 @@ def _request(raw: msgspec.Raw) -> OrderRequest | Refusal:
 def _found(
     call: Call, requests: Sequence[OrderRequest | Refusal]
 ) -> dict[MemberReference, str | Refusal | None]:
-    """The ids of those who are named otherwise, each looked for once."""
+    """The ids of those who are named otherwise, all looked for at once."""
     named = (one.member for one in requests if isinstance(one, OrderRequest))
     wanted = list(dict.fromkeys(one for one in named if one is not None))
-    ids = side_by_side(
-        lambda one: outcome_of(_WHAT, lambda: find(call.context, call.here, one)), wanted
+    profiles = [profile_of(one) for one in wanted]
+    ids = outcome_of(_WHAT, lambda: members.claimants(call.context, call.here, profiles))
+    return (
+        dict.fromkeys(wanted, ids)
+        if isinstance(ids, Refusal)
+        else dict(zip(wanted, ids, strict=True))
     )
-    return dict(zip(wanted, ids, strict=True))
 
 
 def _recording(

@@ -66,7 +66,7 @@ class ImportsView(msgspec.Struct, frozen=True):
 
 
 class RowErrorView(msgspec.Struct, frozen=True):
-    """A row that was refused. `row` is its line; the header of a CSV file is the first."""
+    """A row that was refused. `row` counts as a spreadsheet does: the header of a CSV file is 1."""
 
     row: int
     field: str

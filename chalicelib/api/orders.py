@@ -410,13 +410,13 @@ def order_of(request: SentOrder, source: str) -> Order | Refusal:
 
 def find(context: Context, here: Here, reference: MemberReference | None) -> str | None:
     """The id of whom the shop means."""
-    if reference is None:
-        return None
-    wanted = Profile(
-        external_id=reference.external_id, email=reference.email, phone=reference.phone
-    )
-    found = members.find(context, here, wanted)
+    found = members.find(context, here, profile_of(reference)) if reference else None
     return found.id if found else None
+
+
+def profile_of(reference: MemberReference) -> Profile:
+    """What whom the shop means is found by."""
+    return Profile(**msgspec.structs.asdict(reference))
 
 
 def remember_buyer(context: Context, here: Here, member_id: str, request: SentOrder) -> None:

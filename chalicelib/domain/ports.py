@@ -335,6 +335,9 @@ class Ledger(Protocol):
         retry of a put that did commit finds its own entry.
         """
 
+    def append_each(self, entries: Sequence[StoredEntry]) -> list[StoredEntry | None]:
+        """Puts entries of different logs, each for itself as `append` does, in fewer requests."""
+
     def append_all(
         self,
         entries: Sequence[StoredEntry],
@@ -427,6 +430,9 @@ class Orders(Protocol):
         one, where this call was the first to say anything of the order.
         """
 
+    def claim_each(self, records: Sequence[OrderRecord]) -> list[OrderRecord]:
+        """Claims different orders, each for itself as `claim` does, in fewer requests."""
+
     def get(self, program_id: str, source: str, order_id: str) -> OrderRecord | None: ...
 
     def park(
@@ -491,6 +497,9 @@ class Members(Protocol):
 
     def claimed_by(self, program_id: str, claim: Claim) -> str | None:
         """The id of the member who has the claim."""
+
+    def claimed_by_each(self, program_id: str, claims: Sequence[Claim]) -> dict[Claim, str]:
+        """The same of many claims in fewer requests; those that nobody has are not in it."""
 
     def of_program(self, program_id: str, shard: int, after: str, limit: int) -> list[str]:
         """The ids of all who ever joined, erased or not, of one shard: from the one above `after`

@@ -165,8 +165,7 @@ def _try(
         return made
     if isinstance(made, StoredEntry):
         return Appended(made, decode(made.body), replayed=True)
-    if here.imports:
-        made = msgspec.structs.replace(made, imported=True)
+    made = _marked(here, made)
     stored = follow(head, command.ref, made)
     winner = _put(context, stored, made, command)
     if isinstance(winner, (Refusal, UsedUp)):
@@ -176,6 +175,32 @@ def _try(
     return None
 
 
+def foresee(
+    context: Context, here: Here, head: Head, facts: Any, command: Command, program: Program
+) -> Appended | None:
+    """The entry that a command of a cause without a story makes on a head, if it is stored there.
+
+    None where it would be more than one put, or a refusal: `append` knows what to do then.
+    """
+    if settle(head, context.catalog.versions(here.program), here.now):
+        return None
+    made = decide(head, [], facts, command, program, here.now)
+    if not isinstance(made, Entry) or not _is_alone(made):
+        return None
+    made = _marked(here, made)
+    return Appended(follow(head, command.ref, made), made, replayed=False)
+
+
+def _marked(here: Here, made: Entry) -> Entry:
+    """What an import brings says so."""
+    return msgspec.structs.replace(made, imported=True) if here.imports else made
+
+
+def _is_alone(entry: Entry) -> bool:
+    """Whether it takes nothing of what all members share."""
+    return not (entry.budgets or entry.stock_taken or entry.reward)
+
+
 def _put(
     context: Context, stored: StoredEntry, entry: Entry, command: Command | None = None
 ) -> StoredEntry | Refusal | UsedUp | None:
@@ -183,7 +208,7 @@ def _put(
     stock, the budgets of campaigns, vouchers."""
     ledger = context.store.ledger
     of_referral = isinstance(command, OfReferral)
-    if not (entry.budgets or entry.stock_taken or entry.reward or of_referral):
+    if _is_alone(entry) and not of_referral:
         return ledger.append(stored)
     program = context.catalog.version(stored.key.program_id, entry.program_version)
     vouchers = changes_with(context, stored, entry, command, program)

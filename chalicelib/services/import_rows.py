@@ -8,7 +8,7 @@ different files, since one was put again meanwhile, never mix them.
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -41,14 +41,17 @@ def put_in_order(one: Import, files: Files, limit: int) -> tuple[str, int]:
     Raises `BadFile`.
     """
     content = _read_all(files, one.upload, limit)
-    rows = list(_csv_rows(content) if one.format is Format.CSV else _lines(content))
+    rows: Iterable[Row] = _csv_rows(content) if one.format is Format.CSV else _lines(content)
     if one.kind is Kind.ORDERS:
         rows = sorted((_placed_at(raw), number, raw) for _, number, raw in rows)
-    ordered = b"".join(b"%d\t%b\n" % (number, raw) for _, number, raw in rows)
-    digest = sha256(ordered).hexdigest()[:32]
-    name = f"rows/{one.program_id}/{one.id}/{digest}"
-    files.write(name, ordered)
-    return name, len(rows)
+    ordered = io.BytesIO()  # nothing but the bytes is kept: a hundred megabytes are many rows
+    count = 0
+    for _, number, raw in rows:
+        ordered.write(b"%d\t%b\n" % (number, raw))
+        count += 1
+    name = f"rows/{one.program_id}/{one.id}/{sha256(ordered.getbuffer()).hexdigest()[:32]}"
+    files.write(name, ordered.getvalue())
+    return name, count
 
 
 def read_rows(
@@ -74,7 +77,7 @@ def _read_all(files: Files, name: str, limit: int) -> bytes:
 
 
 def _lines(content: bytes) -> Iterator[Row]:
-    for number, line in enumerate(content.split(b"\n"), 1):
+    for number, line in enumerate(io.BytesIO(content), 1):
         if line.strip():
             yield 0, number, _short(line.strip())
 
@@ -86,11 +89,7 @@ def _short(raw: bytes) -> bytes:
 
 def _csv_rows(content: bytes) -> Iterator[Row]:
     """Each row as the JSON object that its header makes of it."""
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        raise BadFile("the file is not UTF-8") from error
-    reader = csv.reader(io.StringIO(text, newline=""))
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(content), "utf-8", newline=""))
     try:
         header = next(reader, [])
         groups = {name.partition(".")[0] for name in header if "." in name}
@@ -99,6 +98,8 @@ def _csv_rows(content: bytes) -> Iterator[Row]:
         for number, cells in enumerate(reader, 2):
             if any(cells):
                 yield 0, number, _short(msgspec.json.encode(_object(header, cells)))
+    except UnicodeDecodeError as error:
+        raise BadFile("the file is not UTF-8") from error
     except csv.Error as error:
         raise BadFile(f"the file is not CSV: {error}") from error
 

@@ -244,17 +244,21 @@ def _whose(row: MemberRow | Refusal) -> tuple[str, str] | None:
 def _work_orders(desk: Desk, raws: Sequence[bytes], *, dry_run: bool) -> list[Result]:
     """One member's orders one after the other: the rows are in their order."""
     read = [desk.rows.read_order(raw) for raw in raws]
-    found = side_by_side(lambda row: _recording(desk, row, dry_run=dry_run), read)
+    named = [one.wanted for one in read if isinstance(one, OrderRow)]
+    ids = iter(members.claimants(desk.context, desk.here, named))
+    found = [
+        row if isinstance(row, Refusal) else _recording(desk, row, next(ids), dry_run=dry_run)
+        for row in read
+    ]
     if dry_run:
         return side_by_side(lambda one: _foresee_order(desk, one), found)
     return [_result(one) for one in record_orders(desk.context, desk.here, found)]
 
 
-def _recording(desk: Desk, row: OrderRow | Refusal, *, dry_run: bool) -> Recording | Refusal:
-    if isinstance(row, Refusal):
-        return row
-    member = members.find(desk.context, desk.here, row.wanted) if row.member_id is None else None
-    member_id = row.member_id or (member.id if member else None)
+def _recording(
+    desk: Desk, row: OrderRow, claimant: str | None, *, dry_run: bool
+) -> Recording | Refusal:
+    member_id = row.member_id or claimant
     if member_id is None:
         return members.NOT_FOUND
     if row.buyer is not None and not dry_run:

@@ -217,6 +217,15 @@ def claimant(context: Context, here: Here, profile: Profile) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+def claimants(context: Context, here: Here, profiles: Sequence[Profile]) -> list[str | None]:
+    """The claimant of each, in few requests."""
+    of_each = [claims_of(context, here, profile) for profile in profiles]
+    every = list(dict.fromkeys(claim for claims in of_each for claim in claims))
+    known = context.store.members.claimed_by_each(here.program_id, every)
+    found = ({known.get(claim) for claim in claims} for claims in of_each)
+    return [ids.pop() if len(ids) == 1 else None for ids in found]
+
+
 def find(context: Context, here: Here, profile: Profile) -> Member | None:
     """The member who has every identity that `profile` names."""
     member_id = claimant(context, here, profile)

@@ -1,6 +1,7 @@
 """What an order is spared, alone and in bulk, under faster writers, lost answers and crashes."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.memory.store import memory_store
-from chalicelib.domain.errors import Refusal
+from chalicelib.domain.errors import Fault, Refusal, Unavailable
 from chalicelib.domain.ledger.entries import LogKey
 from chalicelib.domain.orders import Order, OrderLine
 from chalicelib.kernel.clock import SECOND
@@ -17,7 +18,7 @@ from chalicelib.services.bulk import Outcome, Recording, record_orders
 from chalicelib.services.context import Context, Here, enter
 from chalicelib.services.orders import record_order
 from chalicelib.services.refunds import OrderChange
-from tests.fakes.interference import Around, Crash, DiesAfter, interfered
+from tests.fakes.interference import Around, Crash, interfered
 from tests.fakes.shop import START, Shop
 
 
@@ -139,14 +140,20 @@ def batch(ada: str, ben: str) -> list[Recording | Refusal]:
     return [*rows, Recording(ada, order(2, 3)), Refusal("invalid_request", "nonsense")]
 
 
-def test_one_members_orders_need_one_look_at_the_account(points: Shop, ada: str) -> None:
+def test_a_batch_looks_at_each_account_once_and_writes_in_few_requests(
+    points: Shop, ada: str
+) -> None:
     ben = points.enrol()
     around = Once("", print, before=True)
     outcomes = record_orders(*seen(points, around), batch(ada, ben))
 
-    assert around.calls.count("ledger.head") == 2
-    assert around.calls.count("ledger.append") == 6
-    assert around.calls.count("ledger.story") == 1, "of the order that comes twice"
+    assert Counter(one for one in around.calls if "claim" in one or "ledger" in one) == {
+        "ledger.head": 2 + 1,
+        "orders.claim_each": 1,
+        "ledger.append_each": 4,  # ada's first with ben's first, then the second, ...
+        "orders.claim": 1,  # of the order that comes twice
+        "ledger.story": 1,
+    }
     assert isinstance(outcomes[-1], Refusal)
     assert replayed(outcomes[:-1]) == [False] * 6 + [True]
     assert refs(points, ada) == [f"till:o-{number}#paid" for number in (0, 2, 3, 5)]
@@ -158,37 +165,129 @@ def replayed(outcomes: list[Outcome]) -> list[bool]:
     return [one.first.replayed for one in changes]
 
 
-@pytest.mark.parametrize("at", range(6))
-def test_another_till_between_two_orders_of_a_batch_loses_nothing(
-    points: Shop, ada: str, at: int
+PLACES = ["orders.claim_each", *["ledger.append_each"] * 4]
+
+
+@pytest.mark.parametrize("theirs", [99, 0, 3, 5])
+@pytest.mark.parametrize("at", range(5))
+@pytest.mark.parametrize("before", [True, False])
+def test_another_till_at_any_moment_of_a_batch_loses_nothing_and_doubles_nothing(
+    points: Shop, ada: str, theirs: int, at: int, before: bool
 ) -> None:
+    """Another order of hers, or one of this very batch, in another process."""
     ben = points.enrol()
-    puts = 0
+    euros = 100 if theirs == 99 else theirs + 1
+    meanwhile = alone(points, ada, theirs, euros)
+    seen_calls = 0
 
     def other_till(name: str, call: partial[Any]) -> Any:
-        nonlocal puts
-        if name == "ledger.append":
-            puts += 1
-            if puts == at + 1:
-                alone(points, ada, 99, 100)()
-        return call()
+        nonlocal seen_calls
+        is_now = name in PLACES and seen_calls == at
+        seen_calls += name in PLACES
+        if is_now and before:
+            meanwhile()
+        done = call()
+        if is_now and not before:
+            meanwhile()
+        return done
 
     record_orders(*seen(points, other_till), batch(ada, ben))
-    assert sorted(refs(points, ada)) == sorted(f"till:o-{one}#paid" for one in (0, 2, 3, 5, 99))
-    assert points.balance(ada, "points") == 1 + 3 + 4 + 6 + 100
+    wanted = {f"till:o-{one}#paid" for one in (0, 2, 3, 5, theirs)}
+    assert sorted(refs(points, ada)) == sorted(wanted)
+    assert points.balance(ada, "points") == 1 + 3 + 4 + 6 + (100 if theirs == 99 else 0)
     assert points.balance(ben, "points") == 2 + 5
 
 
-@pytest.mark.parametrize("effects", range(12))
-def test_a_batch_that_died_after_any_effect_is_finished_by_the_next(
-    points: Shop, ada: str, effects: int
+def test_a_batch_goes_to_a_member_who_was_merged_meanwhile(points: Shop, ada: str) -> None:
+    ben = points.enrol(external_id="ben")
+
+    def merge() -> None:
+        path = f"/v1/members/{ben}/merge"
+        assert points.call("POST", path, {"member_id": ada}).status == 200
+
+    around = Once("orders.claim_each", merge, before=False)
+    record_orders(*seen(points, around), batch(ada, ben))
+    assert points.balance(ben, "points") == 1 + 2 + 3 + 4 + 5 + 6
+
+
+def torn(times: int) -> Around:
+    """Of a request that writes many, some are written before the process dies."""
+
+    def around(name: str, call: partial[Any]) -> Any:
+        nonlocal times
+        if not name.endswith("_each"):
+            return call()
+        port = call.func.__self__  # type: ignore[attr-defined]
+        single = port.claim if name == "orders.claim_each" else port.append
+        done = []
+        for one in call.args[0]:
+            if times == 0:
+                raise Crash
+            times -= 1
+            done.append(single(one))
+        return done
+
+    return around
+
+
+@pytest.mark.parametrize("writes", range(12))
+def test_a_batch_that_died_after_any_write_is_finished_by_the_next(
+    points: Shop, ada: str, writes: int
 ) -> None:
     ben = points.enrol()
     with pytest.raises(Crash):
-        record_orders(*seen(points, DiesAfter(effects)), batch(ada, ben))
+        record_orders(*seen(points, torn(writes)), batch(ada, ben))
     record_orders(*seen(points), batch(ada, ben))
     assert sorted(refs(points, ada)) == [f"till:o-{number}#paid" for number in (0, 2, 3, 5)]
     assert (points.balance(ada, "points"), points.balance(ben, "points")) == (14, 7)
+
+
+@pytest.mark.parametrize("name", ["orders.claim_each", "ledger.append_each"])
+@pytest.mark.parametrize("is_done", [True, False])
+@pytest.mark.parametrize("fault", [Unavailable("lost"), Fault("not allowed"), KeyError("a bug")])
+def test_a_request_that_fails_or_whose_answer_is_lost_is_made_up_for_one_by_one(
+    points: Shop, ada: str, name: str, is_done: bool, fault: Exception
+) -> None:
+    ben = points.enrol()
+
+    def lost(asked: str, call: partial[Any]) -> Any:
+        if asked != name:
+            return call()
+        if is_done:
+            call()
+        raise fault
+
+    outcomes = record_orders(*seen(points, lost), batch(ada, ben))
+    assert not any(isinstance(one, Exception) for one in outcomes)
+    assert sorted(refs(points, ada)) == [f"till:o-{number}#paid" for number in (0, 2, 3, 5)]
+    assert (points.balance(ada, "points"), points.balance(ben, "points")) == (14, 7)
+
+
+def test_what_is_not_simply_one_put_goes_the_usual_way_and_so_does_what_follows(
+    points: Shop, ada: str
+) -> None:
+    too_late = replace(order(2), placed_at=START + 86_400_000)
+    rows: list[Recording | Refusal] = [
+        Recording(ada, order(1)),
+        Recording(ada, too_late),
+        Recording(ada, order(3)),
+        Recording("mem_nobody", order(4)),
+    ]
+    outcomes = record_orders(*seen(points), rows)
+    assert [one.code if isinstance(one, Refusal) else "" for one in outcomes] == [
+        "",
+        "placed_in_future",
+        "",
+        "member_not_found",
+    ]
+    assert refs(points, ada) == ["till:o-1#paid", "till:o-3#paid"]
+
+
+def test_an_order_that_two_members_claim_in_one_batch_is_the_firsts(points: Shop, ada: str) -> None:
+    ben = points.enrol()
+    outcomes = record_orders(*seen(points), [Recording(ada, order(1)), Recording(ben, order(1))])
+    assert isinstance(outcomes[1], Refusal) and outcomes[1].code == "order_claimed"
+    assert (points.balance(ada, "points"), points.balance(ben, "points")) == (10, 0)
 
 
 def test_two_that_send_the_same_batch_at_once_record_each_order_once() -> None:

@@ -13,7 +13,7 @@ from chalicelib.domain.jobs import imports as limits
 from chalicelib.domain.ledger.entries import LogKey, decode
 from chalicelib.services import import_rows, import_work
 from chalicelib.services.imports import MAX_BYTES
-from tests.fakes.interference import DiesAfter, is_effect
+from tests.fakes.interference import DiesAfter
 from tests.fakes.jobs import (
     begin,
     beset,
@@ -551,7 +551,7 @@ def test_another_order_of_the_member_meanwhile_is_not_lost(points: Shop) -> None
 
     def other_till(name: str, call: partial[Any]) -> Any:
         nonlocal puts
-        if name == "ledger.append" and is_effect(name):
+        if name == "ledger.append_each":
             puts += 1
             if puts == 2:
                 points.runtime.context = context

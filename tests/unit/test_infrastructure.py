@@ -30,6 +30,7 @@ TABLES = ["Ledger", "Orders", "Records"]
 APPEND = {
     "dynamodb:ConditionCheckItem",
     "dynamodb:GetItem",
+    "dynamodb:PartiQLInsert",
     "dynamodb:PutItem",
     "dynamodb:Query",
 }

@@ -53,6 +53,11 @@ class DynamoMembers:
     def claimed_by(self, program_id: str, claim: Claim) -> str | None:
         return self._records.read(_claim_key(program_id, claim), _CLAIM, str)
 
+    def claimed_by_each(self, program_id: str, claims: Sequence[Claim]) -> dict[Claim, str]:
+        keys = {_claim_key(program_id, claim): claim for claim in claims}
+        found = self._records.read_each(list(keys), _CLAIM, str)
+        return {keys[pk]: member_id for pk, member_id in found.items()}
+
     def of_program(self, program_id: str, shard: int, after: str, limit: int) -> list[str]:
         found = self._records.after_under(_roster_key(program_id, shard), after, limit)
         return [record.sk for record in found]

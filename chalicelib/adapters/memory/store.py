@@ -96,6 +96,9 @@ class MemoryLedger:
             current().count_write(0)  # the index
             return None
 
+    def append_each(self, entries: Sequence[StoredEntry]) -> list[StoredEntry | None]:
+        return [self.append(one) for one in entries]
+
     def append_all(
         self,
         entries: Sequence[StoredEntry],
@@ -228,6 +231,9 @@ class MemoryOrders:
                 return self._records[key] if parked else record
             return self._records[key]
 
+    def claim_each(self, records: Sequence[OrderRecord]) -> list[OrderRecord]:
+        return [self.claim(one) for one in records]
+
     def get(self, program_id: str, source: str, order_id: str) -> OrderRecord | None:
         with _LOCK:
             return self._records.get((program_id, order_key(source, order_id)))
@@ -356,6 +362,11 @@ class MemoryMembers:
     def claimed_by(self, program_id: str, claim: Claim) -> str | None:
         with _LOCK:
             return self._claims.get((program_id, claim))
+
+    def claimed_by_each(self, program_id: str, claims: Sequence[Claim]) -> dict[Claim, str]:
+        with _LOCK:
+            found = {claim: self._claims.get((program_id, claim)) for claim in claims}
+        return {claim: member_id for claim, member_id in found.items() if member_id is not None}
 
     def replace(self, member: Member, was: Member, said: Sequence[Consent] = ()) -> Claim | bool:
         key = (member.program_id, member.id)

@@ -34,7 +34,7 @@ class Format(Enum):
 
 @dataclass(frozen=True)
 class RowError:
-    """Why a row was refused. `row` counts lines from 1; the header of a CSV file is the first."""
+    """Why a row was refused. `row` counts as a spreadsheet does: the header of a CSV file is 1."""
 
     row: int
     field: str  # empty: the row as a whole
