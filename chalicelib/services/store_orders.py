@@ -323,10 +323,10 @@ def _fill_in(counter: Counter, member: Member, customer: Customer) -> list[Took]
     if customer.email_verified and said.email is not None and known.email != said.email:
         changes["email"] = said.email
     consents = [one for one in said.consents if _is_news(one, known, customer)]
-    changed = members.change(
-        counter.context, counter.here, member.id, changes, consents, counter.connection.source
-    )
+    context, here, source = counter.context, counter.here, counter.connection.source
+    changed = members.change(context, here, member.id, changes, consents, source)
     if isinstance(changed, Refusal):
+        members.change(context, here, member.id, {}, consents, source)  # heeded in any case
         return [Took(f"member {member.id}", changed.code, changed.detail)]
     return [Took(f"member {member.id}", UNCHANGED if changed.was == changed.member else RECORDED)]
 

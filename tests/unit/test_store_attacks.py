@@ -1,5 +1,6 @@
 """Connected stores under attack: what must not be gained, kept or lost."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from chalicelib.domain.stores.facts import (
     Unreadable,
 )
 from chalicelib.kernel.clock import DAY, HOUR, MINUTE
-from tests.fakes.interference import interfered
+from tests.fakes.interference import Crash, DiesAfter, interfered
 from tests.fakes.shop import Shop
 from tests.fakes.stores import ADA, GUEST, VERIFIED, Storefront, refund
 from tests.unit.test_store_discounts import TENTH, publish, status_of, take, told
@@ -164,6 +165,44 @@ def test_a_consent_that_was_withdrawn_is_not_given_again_by_a_late_message(
     assert granted() == [True]
     said(False, None)
     assert granted() == [False]
+
+
+def test_a_no_is_heeded_though_nothing_else_can_be_taken(store: Storefront) -> None:
+    member = store.shop.enrol(external_id="shopify:5", email="old@example.com")
+    store.shop.enrol(email="ada@example.com")
+    said = replace(VERIFIED, accepts_marketing=False)
+    assert store.takes(CustomerSaid(said), topic="customers/update") == ["member_exists"]
+    current = store.shop.call("GET", f"/v1/members/{member}/consents").json["current"]
+    assert [one["granted"] for one in current] == [False]
+
+
+@pytest.mark.parametrize("effects", range(10))
+def test_a_crash_while_kept_orders_are_credited_is_mended_by_the_next_message(
+    effects: int,
+) -> None:
+    real = memory_store()
+    shop = Shop(real)
+    assert shop.publish("points").status == 201
+    shop.clock.at += HOUR
+    store = Storefront(shop)
+    orders = [
+        store.order("1", customer=GUEST),
+        store.order("2", customer=ADA, refunds=(refund(),)),
+    ]
+    for one in orders:
+        store.takes(one)
+    shop.clock.at += DAY
+    member = shop.enrol(email="ada@example.com")
+    context = shop.runtime.context
+    object.__setattr__(context, "store", interfered(real, DiesAfter(effects)))
+    with suppress(Crash):
+        store.tell(CustomerSaid(VERIFIED), topic="customers/update")
+    object.__setattr__(context, "store", real)
+    for one in orders:
+        store.takes(later(store, one))
+    store.takes(CustomerSaid(VERIFIED), topic="customers/update")
+    assert points(shop, member) == 15
+    assert kept(shop) == []
 
 
 def test_who_types_an_address_cannot_have_its_owner_erased(store: Storefront) -> None:
