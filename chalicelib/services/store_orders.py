@@ -182,6 +182,8 @@ def _give_to(counter: Counter, member: Member, said: OrderSaid) -> list[Took]:
     if order.placed_at >= member.joined_at // SECOND * SECOND:  # stores tell whole seconds
         return _record(context, here, member.id, said, credited=False)
     _keep(counter, said)
+    if context.store.orders.get(here.program_id, order.source, order.id) is not None:
+        return _give(counter, said)  # it was credited meanwhile, perhaps without this change
     return [Took(_name(order.id), KEPT, "placed before the owner of the address joined")]
 
 
@@ -191,16 +193,20 @@ def _record_kept(
     """An order that may be kept under these: it earns if it is, and is kept no longer. What a
     restricted member cannot have now waits on."""
     stores, order = context.store.stores, said.order
-    keeping = [
-        owner
+    waiting = [
+        (owner, one)
         for owner in owners
         for one in stores.kept(here.program_id, owner)
         if (one.order.source, one.order.id) == (order.source, order.id)
     ]
-    done = _record(context, here, member_id, said, credited=bool(keeping))
-    if done[0].outcome != IS_RESTRICTED.code:
-        for owner in keeping:
-            stores.unkeep(here.program_id, owner, order.source, order.id)
+    done = _record(context, here, member_id, said, credited=bool(waiting))
+    if done[0].outcome == IS_RESTRICTED.code:
+        return done
+    for owner, one in waiting:
+        if (one.order.updated_at or 0) > (order.updated_at or 0):
+            done += _record(context, here, member_id, one, credited=True)
+        if not stores.unkeep(here.program_id, owner, one):  # it changed meanwhile
+            done += _record_kept(context, here, member_id, one, [owner])
     return done
 
 
@@ -432,7 +438,7 @@ def forget_kept(context: Context, program_id: str, owners: Sequence[Claim]) -> N
     stores = context.store.stores
     for owner in owners:
         for said in stores.kept(program_id, owner):
-            stores.unkeep(program_id, owner, said.order.source, said.order.id)
+            stores.unkeep(program_id, owner, said)
 
 
 def _data(counter: Counter, asked: DataAsked) -> list[Took]:

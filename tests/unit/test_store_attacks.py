@@ -176,6 +176,45 @@ def test_a_no_is_heeded_though_nothing_else_can_be_taken(store: Storefront) -> N
     assert [one["granted"] for one in current] == [False]
 
 
+def test_what_was_kept_last_counts_though_an_older_message_is_credited(store: Storefront) -> None:
+    said = store.order("1", customer=VERIFIED)
+    assert store.takes(later(store, said, refunds=(refund(),))) == ["kept"]
+    store.shop.clock.at += DAY
+    member = store.shop.enrol(email="ada@example.com")
+    store.takes(said)
+    assert points(store.shop, member) == 5
+    assert kept(store.shop) == []
+
+
+@pytest.mark.parametrize("moment", range(19))
+def test_an_order_that_comes_back_while_it_is_credited_is_not_lost(
+    store: Storefront, moment: int
+) -> None:
+    """Whichever call of the one the other comes before."""
+    said = store.order("1", customer=GUEST)
+    store.takes(said)
+    store.shop.clock.at += DAY
+    member = store.shop.enrol(email="ada@example.com")
+    gone = later(store, said, state=OrderState.CANCELLED)
+    context = store.shop.runtime.context
+    real = context.store
+    calls = []
+
+    def around(name: str, call: Any) -> Any:
+        calls.append(name)
+        if len(calls) == moment + 1:
+            object.__setattr__(context, "store", real)
+            store.tell(gone)
+        return call()
+
+    object.__setattr__(context, "store", interfered(real, around))
+    store.takes(CustomerSaid(VERIFIED), topic="customers/update")
+    object.__setattr__(context, "store", real)
+    assert len(calls) > moment
+    assert points(store.shop, member) == 0
+    assert kept(store.shop) == []
+
+
 @pytest.mark.parametrize("effects", range(10))
 def test_a_crash_while_kept_orders_are_credited_is_mended_by_the_next_message(
     effects: int,
