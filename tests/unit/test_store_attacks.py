@@ -21,7 +21,7 @@ from chalicelib.kernel.clock import DAY, HOUR, MINUTE
 from tests.fakes.interference import Crash, DiesAfter, interfered
 from tests.fakes.shop import Shop
 from tests.fakes.stores import ADA, GUEST, VERIFIED, Storefront, refund
-from tests.unit.test_store_discounts import TENTH, publish, status_of, take, told
+from tests.unit.test_store_discounts import CASH, TENTH, publish, status_of, take, told
 
 
 @pytest.fixture
@@ -327,6 +327,21 @@ def test_a_code_that_a_stranger_uses_is_used(coded: Storefront) -> None:
     assert status_of(coded, code) == "issued"
 
 
+def test_a_code_whose_money_was_spent_in_part_is_good_in_its_store_no_more() -> None:
+    """It would still take off all that it was worth."""
+    shop = Shop(memory_store())
+    assert publish(shop, CASH).status == 201
+    shop.clock.at += HOUR
+    store = Storefront(shop)
+    _, _, code = take(store, "cash", amount=300)
+    assert told(store, code) == []
+    assert (store.api.discounts[code].amount, store.api.ended) == (150, [])
+    used = shop.call("POST", f"/v1/vouchers/{code}/uses", {"id": "till-1", "amount": 100})
+    assert used.status in (200, 201), used.raw
+    assert told(store, code) == []
+    assert store.api.ended == [code]
+
+
 def test_a_code_of_an_order_that_was_cancelled_before_we_heard_of_it_is_not_used(
     coded: Storefront,
 ) -> None:
@@ -400,8 +415,8 @@ def test_what_says_nothing_for_us_leaves_nothing(store: Storefront) -> None:
 def test_what_a_trouble_says_is_short(store: Storefront) -> None:
     store.system.hear = _cannot  # type: ignore[method-assign]
     assert store.tell().json["status"] == "unreadable"
-    told = store.shop.call("GET", f"/v1/stores/{store.id}/troubles").json["data"]
-    assert len(told[0]["detail"]) <= 300
+    rows = store.shop.call("GET", f"/v1/stores/{store.id}/troubles").json["data"]
+    assert len(rows[0]["detail"]) <= 300
 
 
 def _cannot(*_: Any) -> Any:
