@@ -141,8 +141,9 @@ def _give(counter: Counter, said: OrderSaid) -> list[Took]:
     context, here, order = counter.context, counter.here, said.order
     record = context.store.orders.get(here.program_id, order.source, order.id)
     if record is not None:
-        owners = [*_kept_under(counter, said.customer), *_vouched_for(counter, said.customer)]
-        return _record_kept(context, here, record.member_id, said, owners)
+        claims = (_kept_under(counter, said.customer), _vouched_for(counter, said.customer))
+        owners = dict.fromkeys(one for each in claims for one in each)
+        return _record_kept(context, here, record.member_id, said, list(owners))
     member = _find(counter, said.customer)
     if member is not None:
         return _give_to(counter, member, said)
@@ -181,10 +182,11 @@ def _give_to(counter: Counter, member: Member, said: OrderSaid) -> list[Took]:
         return [*done, *credit_kept(context, here, member.id, owners)]
     if order.placed_at >= member.joined_at // SECOND * SECOND:  # stores tell whole seconds
         return _record(context, here, member.id, said, credited=False)
-    _keep(counter, said)
+    owners = _keep(counter, said)
     if context.store.orders.get(here.program_id, order.source, order.id) is not None:
         return _give(counter, said)  # it was credited meanwhile, perhaps without this change
-    return [Took(_name(order.id), KEPT, "placed before the owner of the address joined")]
+    detail = "placed before the owner of the address joined"
+    return [Took(_name(order.id), KEPT if owners else IGNORED, detail)]
 
 
 def _record_kept(
@@ -228,9 +230,7 @@ def _record(
         credited=credited,
     )
     took = [_took(about, done)]
-    if (
-        isinstance(done, Refusal) and done != IS_RESTRICTED
-    ):  # from him it is taken back all the same
+    if isinstance(done, Refusal) and done != IS_RESTRICTED:  # what takes back goes on
         return took
     back = [_refund(context, here, order.source, order.id, refund) for refund in said.refunds]
     if any(one.needs_somebody for one in back) and _is_outdated(context, here, order):
