@@ -142,8 +142,8 @@ def _give(counter: Counter, said: OrderSaid) -> list[Took]:
     record = context.store.orders.get(here.program_id, order.source, order.id)
     if record is not None:
         claims = (_kept_under(counter, said.customer), _vouched_for(counter, said.customer))
-        owners = dict.fromkeys(one for each in claims for one in each)
-        return _record_kept(context, here, record.member_id, said, list(owners))
+        known_by = list(dict.fromkeys(one for each in claims for one in each))
+        return _record_kept(context, here, record.member_id, said, known_by)
     member = _find(counter, said.customer)
     if member is not None:
         return _give_to(counter, member, said)
