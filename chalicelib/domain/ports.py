@@ -924,7 +924,8 @@ class Stores(Protocol):
 
     def kept(self, program_id: str, owner: Claim) -> list[OrderSaid]: ...
 
-    def unkeep(self, program_id: str, owner: Claim, source: str, order_id: str) -> None: ...
+    def unkeep(self, program_id: str, owner: Claim, said: OrderSaid) -> bool:
+        """Removes a kept order; False where a later change than `said` is kept by now."""
 
     def unkeep_some(self, program_id: str, source: str, limit: int) -> int:
         """Removes some of all orders that are kept of a source; how many there were."""

@@ -47,7 +47,8 @@ def _discount(context: Context, here: Here, voucher: Voucher | None) -> StoreDis
     reward = _reward_of(context, here, voucher)
     if voucher is None or reward is None or program is None:
         return None
-    if voucher.status(here.now) != GOOD:
+    # One whose money was spent in part would still take off all of it in the store.
+    if voucher.used or voucher.status(here.now) != GOOD:
         return None
     amount, percent = _worth(program, reward, voucher)
     return StoreDiscount(

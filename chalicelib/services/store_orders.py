@@ -140,8 +140,9 @@ def _give(counter: Counter, said: OrderSaid) -> list[Took]:
     context, here, order = counter.context, counter.here, said.order
     record = context.store.orders.get(here.program_id, order.source, order.id)
     if record is not None:
-        owners = [*_kept_under(counter, said.customer), *_vouched_for(counter, said.customer)]
-        return _record_kept(context, here, record.member_id, said, owners)
+        claims = (_kept_under(counter, said.customer), _vouched_for(counter, said.customer))
+        known_by = list(dict.fromkeys(one for each in claims for one in each))
+        return _record_kept(context, here, record.member_id, said, known_by)
     member = _find(counter, said.customer)
     if member is not None:
         return _give_to(counter, member, said)
@@ -180,8 +181,11 @@ def _give_to(counter: Counter, member: Member, said: OrderSaid) -> list[Took]:
         return [*done, *credit_kept(context, here, member.id, owners)]
     if order.placed_at >= member.joined_at // SECOND * SECOND:  # stores tell whole seconds
         return _record(context, here, member.id, said, credited=False)
-    _keep(counter, said)
-    return [Took(_name(order.id), KEPT, "placed before the owner of the address joined")]
+    owners = _keep(counter, said)
+    if context.store.orders.get(here.program_id, order.source, order.id) is not None:
+        return _give(counter, said)  # it was credited meanwhile, perhaps without this change
+    detail = "placed before the owner of the address joined"
+    return [Took(_name(order.id), KEPT if owners else IGNORED, detail)]
 
 
 def _record_kept(
@@ -190,16 +194,20 @@ def _record_kept(
     """An order that may be kept under these: it earns if it is, and is kept no longer. What a
     restricted member cannot have now waits on."""
     stores, order = context.store.stores, said.order
-    keeping = [
-        owner
+    waiting = [
+        (owner, one)
         for owner in owners
         for one in stores.kept(here.program_id, owner)
         if (one.order.source, one.order.id) == (order.source, order.id)
     ]
-    done = _record(context, here, member_id, said, credited=bool(keeping))
-    if done[0].outcome != IS_RESTRICTED.code:
-        for owner in keeping:
-            stores.unkeep(here.program_id, owner, order.source, order.id)
+    done = _record(context, here, member_id, said, credited=bool(waiting))
+    if done[0].outcome == IS_RESTRICTED.code:
+        return done
+    for owner, one in waiting:
+        if (one.order.updated_at or 0) > (order.updated_at or 0):
+            done += _record(context, here, member_id, one, credited=True)
+        if not stores.unkeep(here.program_id, owner, one):  # it changed meanwhile
+            done += _record_kept(context, here, member_id, one, [owner])
     return done
 
 
@@ -221,9 +229,7 @@ def _record(
         credited=credited,
     )
     took = [_took(about, done)]
-    if (
-        isinstance(done, Refusal) and done != IS_RESTRICTED
-    ):  # from him it is taken back all the same
+    if isinstance(done, Refusal) and done != IS_RESTRICTED:  # what takes back goes on
         return took
     back = [_refund(context, here, order.source, order.id, refund) for refund in said.refunds]
     if any(one.needs_somebody for one in back) and _is_outdated(context, here, order):
@@ -322,10 +328,10 @@ def _fill_in(counter: Counter, member: Member, customer: Customer) -> list[Took]
     if customer.email_verified and said.email is not None and known.email != said.email:
         changes["email"] = said.email
     consents = [one for one in said.consents if _is_news(one, known, customer)]
-    changed = members.change(
-        counter.context, counter.here, member.id, changes, consents, counter.connection.source
-    )
+    context, here, source = counter.context, counter.here, counter.connection.source
+    changed = members.change(context, here, member.id, changes, consents, source)
     if isinstance(changed, Refusal):
+        members.change(context, here, member.id, {}, consents, source)  # heeded in any case
         return [Took(f"member {member.id}", changed.code, changed.detail)]
     return [Took(f"member {member.id}", UNCHANGED if changed.was == changed.member else RECORDED)]
 
@@ -431,7 +437,7 @@ def forget_kept(context: Context, program_id: str, owners: Sequence[Claim]) -> N
     stores = context.store.stores
     for owner in owners:
         for said in stores.kept(program_id, owner):
-            stores.unkeep(program_id, owner, said.order.source, said.order.id)
+            stores.unkeep(program_id, owner, said)
 
 
 def _data(counter: Counter, asked: DataAsked) -> list[Took]:

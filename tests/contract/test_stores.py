@@ -97,8 +97,10 @@ def test_of_a_kept_order_the_latest_change_stays(store: Store) -> None:
     assert stores.kept("prg_1", OWNER) == [said(3), said(1, source="webshop")]
     assert stores.kept("prg_2", OWNER) == []
     assert stores.kept("prg_1", Claim("external_id", "mark")) == []
-    stores.unkeep("prg_1", OWNER, "shopify", "7#8")
-    stores.unkeep("prg_1", OWNER, "shopify", "7#8")
+    assert not stores.unkeep("prg_1", OWNER, said(2))
+    assert stores.kept("prg_1", OWNER) == [said(3), said(1, source="webshop")]
+    assert stores.unkeep("prg_1", OWNER, said(3))
+    assert stores.unkeep("prg_1", OWNER, said(3))
     assert stores.kept("prg_1", OWNER) == [said(1, source="webshop")]
 
 

@@ -1,5 +1,6 @@
 """Connected stores under attack: what must not be gained, kept or lost."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -17,10 +18,10 @@ from chalicelib.domain.stores.facts import (
     Unreadable,
 )
 from chalicelib.kernel.clock import DAY, HOUR, MINUTE
-from tests.fakes.interference import interfered
+from tests.fakes.interference import Crash, DiesAfter, interfered
 from tests.fakes.shop import Shop
 from tests.fakes.stores import ADA, GUEST, VERIFIED, Storefront, refund
-from tests.unit.test_store_discounts import TENTH, publish, status_of, take, told
+from tests.unit.test_store_discounts import CASH, TENTH, publish, status_of, take, told
 
 
 @pytest.fixture
@@ -166,6 +167,83 @@ def test_a_consent_that_was_withdrawn_is_not_given_again_by_a_late_message(
     assert granted() == [False]
 
 
+def test_a_no_is_heeded_though_nothing_else_can_be_taken(store: Storefront) -> None:
+    member = store.shop.enrol(external_id="shopify:5", email="old@example.com")
+    store.shop.enrol(email="ada@example.com")
+    said = replace(VERIFIED, accepts_marketing=False)
+    assert store.takes(CustomerSaid(said), topic="customers/update") == ["member_exists"]
+    current = store.shop.call("GET", f"/v1/members/{member}/consents").json["current"]
+    assert [one["granted"] for one in current] == [False]
+
+
+def test_what_was_kept_last_counts_though_an_older_message_is_credited(store: Storefront) -> None:
+    said = store.order("1", customer=VERIFIED)
+    assert store.takes(later(store, said, refunds=(refund(),))) == ["kept"]
+    store.shop.clock.at += DAY
+    member = store.shop.enrol(email="ada@example.com")
+    store.takes(said)
+    assert points(store.shop, member) == 5
+    assert kept(store.shop) == []
+
+
+@pytest.mark.parametrize("moment", range(19))
+def test_an_order_that_comes_back_while_it_is_credited_is_not_lost(
+    store: Storefront, moment: int
+) -> None:
+    """Whichever call of the one the other comes before."""
+    said = store.order("1", customer=GUEST)
+    store.takes(said)
+    store.shop.clock.at += DAY
+    member = store.shop.enrol(email="ada@example.com")
+    gone = later(store, said, state=OrderState.CANCELLED)
+    context = store.shop.runtime.context
+    real = context.store
+    calls = []
+
+    def around(name: str, call: Any) -> Any:
+        calls.append(name)
+        if len(calls) == moment + 1:
+            object.__setattr__(context, "store", real)
+            store.tell(gone)
+        return call()
+
+    object.__setattr__(context, "store", interfered(real, around))
+    store.takes(CustomerSaid(VERIFIED), topic="customers/update")
+    object.__setattr__(context, "store", real)
+    assert len(calls) > moment
+    assert points(store.shop, member) == 0
+    assert kept(store.shop) == []
+
+
+@pytest.mark.parametrize("effects", range(10))
+def test_a_crash_while_kept_orders_are_credited_is_mended_by_the_next_message(
+    effects: int,
+) -> None:
+    real = memory_store()
+    shop = Shop(real)
+    assert shop.publish("points").status == 201
+    shop.clock.at += HOUR
+    store = Storefront(shop)
+    orders = [
+        store.order("1", customer=GUEST),
+        store.order("2", customer=ADA, refunds=(refund(),)),
+    ]
+    for one in orders:
+        store.takes(one)
+    shop.clock.at += DAY
+    member = shop.enrol(email="ada@example.com")
+    context = shop.runtime.context
+    object.__setattr__(context, "store", interfered(real, DiesAfter(effects)))
+    with suppress(Crash):
+        store.tell(CustomerSaid(VERIFIED), topic="customers/update")
+    object.__setattr__(context, "store", real)
+    for one in orders:
+        store.takes(later(store, one))
+    store.takes(CustomerSaid(VERIFIED), topic="customers/update")
+    assert points(shop, member) == 15
+    assert kept(shop) == []
+
+
 def test_who_types_an_address_cannot_have_its_owner_erased(store: Storefront) -> None:
     member = store.shop.enrol(external_id="shopify:5", email="ada@example.com")
     asked = ErasureAsked(Customer("66", "ada@example.com"))
@@ -249,6 +327,21 @@ def test_a_code_that_a_stranger_uses_is_used(coded: Storefront) -> None:
     assert status_of(coded, code) == "issued"
 
 
+def test_a_code_whose_money_was_spent_in_part_is_good_in_its_store_no_more() -> None:
+    """It would still take off all that it was worth."""
+    shop = Shop(memory_store())
+    assert publish(shop, CASH).status == 201
+    shop.clock.at += HOUR
+    store = Storefront(shop)
+    _, _, code = take(store, "cash", amount=300)
+    assert told(store, code) == []
+    assert (store.api.discounts[code].amount, store.api.ended) == (150, [])
+    used = shop.call("POST", f"/v1/vouchers/{code}/uses", {"id": "till-1", "amount": 100})
+    assert used.status in (200, 201), used.raw
+    assert told(store, code) == []
+    assert store.api.ended == [code]
+
+
 def test_a_code_of_an_order_that_was_cancelled_before_we_heard_of_it_is_not_used(
     coded: Storefront,
 ) -> None:
@@ -322,8 +415,8 @@ def test_what_says_nothing_for_us_leaves_nothing(store: Storefront) -> None:
 def test_what_a_trouble_says_is_short(store: Storefront) -> None:
     store.system.hear = _cannot  # type: ignore[method-assign]
     assert store.tell().json["status"] == "unreadable"
-    told = store.shop.call("GET", f"/v1/stores/{store.id}/troubles").json["data"]
-    assert len(told[0]["detail"]) <= 300
+    rows = store.shop.call("GET", f"/v1/stores/{store.id}/troubles").json["data"]
+    assert len(rows[0]["detail"]) <= 300
 
 
 def _cannot(*_: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.connection.table import TableConnection
-from pynamodb.exceptions import DoesNotExist, PutError
+from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
 from pynamodb.expressions.condition import Condition
 from pynamodb.models import Model
 
@@ -206,6 +206,19 @@ class Records:
         """Removes whatever lies at a key."""
         with translated():
             self.model(pk, sk).delete()
+
+    def delete_up_to(self, pk: str, sk: str, revision: int) -> bool:
+        """Removes a record unless it is of a later revision."""
+        model = self.model
+        condition = model.pk.does_not_exist() | (model.revision <= revision)
+        with translated():
+            try:
+                model(pk, sk).delete(condition=condition)
+                return True
+            except DeleteError as error:
+                if code_of(error) != CONDITION_FAILED:
+                    raise
+        return False
 
     def put_part(self, record: Record) -> Item:
         """The part of a transaction that puts a record over whatever is there."""

@@ -100,8 +100,9 @@ class DynamoStores:
         found = self._records.under(_kept(program_id, owner))
         return [_order_in(record) for record in found]
 
-    def unkeep(self, program_id: str, owner: Claim, source: str, order_id: str) -> None:
-        self._records.delete(_kept(program_id, owner), order_key(source, order_id))
+    def unkeep(self, program_id: str, owner: Claim, said: OrderSaid) -> bool:
+        key = order_key(said.order.source, said.order.id)
+        return self._records.delete_up_to(_kept(program_id, owner), key, said.order.updated_at or 0)
 
     def unkeep_some(self, program_id: str, source: str, limit: int) -> int:
         found = self._records.by_other(_kept_of(program_id, source), limit=limit)

@@ -168,8 +168,10 @@ def refund_facts(refund: Found, wanted: str) -> tuple[Fact, ...]:
 def customer_said(found: Found) -> Customer:
     """A customer, or the little that a message about his privacy tells of him.
 
-    Shopify calls an address verified that somebody typed at the checkout; it is his only where he
-    has signed in to an account (`state`), which needs the address.
+    Shopify calls an address verified that somebody typed at the checkout; we take it as his where
+    he has an account (`state`). To sign in takes a code sent to the address; legacy accounts take
+    a password (help.shopify.com/en/manual/customers/customer-accounts/classic-customer-accounts),
+    and nothing public says that a new one must prove its address.
     """
     home = found.get("default_address")
     accepts, accepted_at = _accepts_marketing(found)
