@@ -12,7 +12,7 @@ from typing import Any
 
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger.commands import CancelOrder, RefundOrder
-from chalicelib.domain.ledger.standing import IS_ERASED
+from chalicelib.domain.ledger.standing import IS_ERASED, IS_RESTRICTED
 from chalicelib.domain.members.member import (
     Claim,
     Consent,
@@ -108,13 +108,15 @@ def _claims(counter: Counter, profile: Profile) -> list[Claim]:
 def credit_kept(
     context: Context, here: Here, member_id: str, owners: Sequence[Claim]
 ) -> list[Took]:
-    """Gives a member what was kept for him, oldest order first."""
+    """Gives a member what was kept for him, oldest order first. While he is restricted it waits."""
     stores = context.store.stores
     kept = [(owner, said) for owner in owners for said in stores.kept(here.program_id, owner)]
     done = []
     for owner, said in sorted(kept, key=lambda one: one[1].order.placed_at):
-        done += _record(context, here, member_id, said, credited=True)
-        stores.unkeep(here.program_id, owner, said.order.source, said.order.id)
+        took = _record(context, here, member_id, said, credited=True)
+        if IS_RESTRICTED.code not in [one.outcome for one in took]:
+            stores.unkeep(here.program_id, owner, said.order.source, said.order.id)
+        done += took
     return done
 
 
