@@ -100,7 +100,7 @@ class Doorkeeper:
                     "verify_iat": False,
                 },
             )
-        except (jwt.InvalidTokenError, RecursionError):
+        except jwt.InvalidTokenError:
             return None
         expires = claims["exp"]
         if not isinstance(expires, int) or self._context.clock.now() >= expires * SECOND:
