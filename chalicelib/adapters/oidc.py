@@ -30,7 +30,7 @@ KEYS_KEPT_AT_MOST = 1 * DAY  # where no new ones can be had
 ASK_AGAIN = 1 * MINUTE  # a forged token must not make us ask each time
 REQUEST_SECONDS = 4.0  # two requests, within API Gateway's 29 s
 MAX_DOCUMENT_BYTES = 1 << 16
-MAX_SUBJECT_CHARACTERS = 255  # OpenID Connect Core, section 2
+MAX_SUBJECT_CHARACTERS = 255  # of ASCII: OpenID Connect Core, section 2
 _MIN_RSA_BITS = 2048
 _ALGORITHMS = {("RSA", None): "RS256", ("EC", "P-256"): "ES256"}
 _LOG = logging.getLogger("regulars")
@@ -91,8 +91,10 @@ class OidcIssuers:
 
 
 def _identity(client: IssuerClient, claims: dict[str, Any], now: Instant) -> Identity | None:
-    subject, email = claims.get("sub"), claims.get("email")
-    if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT_CHARACTERS:
+    subject, email = claims.get("sub", ""), claims.get("email")
+    if not 0 < len(subject) <= MAX_SUBJECT_CHARACTERS:  # that it is a text was seen to before
+        return None
+    if not (subject.isascii() and subject.isprintable()):
         return None
     if claims.get("token_use", "id") != "id" or not _is_timely(claims, now):
         return None
@@ -102,13 +104,13 @@ def _identity(client: IssuerClient, claims: dict[str, Any], now: Instant) -> Ide
     return Identity(
         client.program_id,
         subject,
-        email if is_verified and isinstance(email, str) else None,
+        email if is_verified and isinstance(email, str) and email.isprintable() else None,
         claims["exp"] * SECOND + LEEWAY,
     )
 
 
 def _is_timely(claims: dict[str, Any], now: Instant) -> bool:
-    """Whole seconds since 1970, as every issuer named in our guides writes them."""
+    """Times are whole seconds since 1970; RFC 7519 allows parts of them, which we do not take."""
     issued: Any = claims.get("iat")
     expires: Any = claims.get("exp")
     begins: Any = claims.get("nbf", issued)
