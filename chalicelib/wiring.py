@@ -18,6 +18,7 @@ from chalicelib.domain.ports import (
     ApplePushService,
     Files,
     GoogleWallet,
+    IdentityIssuers,
     Metrics,
     Payments,
     Queue,
@@ -127,7 +128,7 @@ class Runtime:
             sealer=Vault(keyring.key("store secrets")),
             base_url=settings.base_url,
         )
-        self.doorkeeper = Doorkeeper(self.context)
+        self.doorkeeper = Doorkeeper(self.context, lambda: self.issuers)
         self._builders: dict[str, ApplePassBuilder] = {}
         self._push_services: dict[str, ApplePushService] = {}
         self._payments: dict[str, Payments] = {}
@@ -188,6 +189,20 @@ class Runtime:
         real = self._settings.google_wallet_url == GOOGLE_WALLET_URL
         keys = KEYS_URL if real else f"{self._settings.google_wallet_url}/keys"
         return GoogleCallbacks(google["issuer_id"], Http(), self.context.clock, keys)
+
+    @cached_property
+    def issuers(self) -> IdentityIssuers | None:
+        """Whose ID tokens are good beside our own tokens; None where no program has an issuer."""
+        names = [name for name in self._parameters if name.startswith("oidc.")]
+        if not names:
+            return None
+        from chalicelib.adapters.oidc import REQUEST_SECONDS, IssuerClient, OidcIssuers
+        from chalicelib.adapters.public_http import PublicHttp
+
+        told = {name.partition(".")[2]: json.loads(self._parameters[name]) for name in names}
+        clients = [IssuerClient(of, one["issuer"], one["audience"]) for of, one in told.items()]
+        local = self._settings.local_webhooks
+        return OidcIssuers(clients, PublicHttp(allow_local=local, seconds=REQUEST_SECONDS))
 
     def store_system(self, kind: StoreKind) -> StoreSystem:
         """Who reads what stores of a kind say."""

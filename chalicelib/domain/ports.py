@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Protocol
 
 from chalicelib.domain.access.audit import AuditRow
+from chalicelib.domain.access.callers import Identity
 from chalicelib.domain.access.keys import ApiKey
 from chalicelib.domain.cards.card import Card, Colors, IssuedPass
 from chalicelib.domain.cards.message import PassMessage, Said
@@ -934,6 +935,16 @@ class Stores(Protocol):
 
     def put_progress(self, progress: Progress) -> bool:
         """Writes over that of the revision before; False where another writer came first."""
+
+
+class IdentityIssuers(Protocol):
+    """The OIDC issuers that programs trust."""
+
+    def identity(self, token: str, now: Instant) -> Identity | None:
+        """Of whom a token is, and for which program; None where it is not good `now`.
+
+        Raises `Unavailable` where the issuer's keys cannot be had.
+        """
 
 
 class Sealer(Protocol):

@@ -140,18 +140,21 @@ def change(
     changes: dict[str, Any],
     consents: Sequence[Consent] = (),
     source: str = "shop",
+    *,
+    only_empty: bool = False,
 ) -> Changed | Refusal:
     """Changes the named fields of a profile, and adds consents given or withdrawn.
 
     An identity of another member is refused; so is any change but a consent while the member is
-    restricted.
+    restricted. With `only_empty` a field that has a value keeps it, whoever writes it meanwhile.
     """
     store = context.store.members
     for _ in range(TRIES):
         was = read(context, here, member_id)
         if isinstance(was, Refusal):
             return was
-        profile = with_consents(replace(was.profile, **changes), consents)
+        fields = _empty_of(was.profile, changes) if only_empty else changes
+        profile = with_consents(replace(was.profile, **fields), consents)
         if profile == was.profile:
             return Changed(was, was)
         head = context.store.ledger.head(LogKey(here.program_id, was.id), strong=True)
@@ -176,6 +179,10 @@ def change(
             error = FieldError(outcome.kind, "is that of another member")
             return Refusal("member_exists", "another member has this identity", (error,))
     raise Contended("the member was changed again and again")
+
+
+def _empty_of(profile: Profile, changes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in changes.items() if getattr(profile, name) is None}
 
 
 def check_terms(program: Program, profile: Profile) -> list[FieldError]:

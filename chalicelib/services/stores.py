@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from chalicelib.domain.access.callers import OIDC
 from chalicelib.domain.access.keys import ROTATION_GRACE
 from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.ledger.refs import RESERVED_SOURCES
@@ -58,7 +59,7 @@ def connect(
     """
     store_id = derived_id(context.keyring.key("ids"), "sto", here.program_id, source)
     errors = _problems(system, wish)
-    if source in RESERVED_SOURCES:
+    if source in RESERVED_SOURCES | {OIDC}:
         errors = [*errors, FieldError("source", f"{source} is a reserved name")]
     if errors:
         return _invalid(errors)
