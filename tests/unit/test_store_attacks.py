@@ -186,7 +186,7 @@ def test_what_was_kept_last_counts_though_an_older_message_is_credited(store: St
     assert kept(store.shop) == []
 
 
-@pytest.mark.parametrize("moment", range(19))
+@pytest.mark.parametrize("moment", range(18))
 def test_an_order_that_comes_back_while_it_is_credited_is_not_lost(
     store: Storefront, moment: int
 ) -> None:
