@@ -176,6 +176,29 @@ def test_a_no_is_heeded_though_nothing_else_can_be_taken(store: Storefront) -> N
     assert [one["granted"] for one in current] == [False]
 
 
+def test_an_order_counts_whether_it_comes_before_its_member_joins_or_after(
+    store: Storefront,
+) -> None:
+    """He joins on the page that thanks him; the message of his order is a second behind."""
+    at = store.shop.clock.at
+    store.shop.clock.at += MINUTE
+    member = store.shop.enrol(external_id="shopify:5")
+    store.takes(store.order("1", customer=ADA, placed_at=at))
+    assert points(store.shop, member) == 10
+    old = store.order("2", customer=ADA, placed_at=at - 60 * DAY)
+    assert store.takes(old) == ["recorded"]
+    assert points(store.shop, member) == 10
+    assert kept(store.shop) == []
+
+
+def test_an_order_is_kept_for_some_days_however_often_it_is_told(store: Storefront) -> None:
+    said = store.order("1", customer=GUEST)
+    store.shop.clock.at += 59 * DAY
+    assert store.takes(later(store, said)) == ["kept"]
+    store.shop.clock.at += DAY
+    assert store.takes(later(store, said)) == ["ignored"]
+
+
 def test_what_was_kept_last_counts_though_an_older_message_is_credited(store: Storefront) -> None:
     said = store.order("1", customer=VERIFIED)
     assert store.takes(later(store, said, refunds=(refund(),))) == ["kept"]
