@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
@@ -12,12 +13,13 @@ from chalicelib.domain.stores.facts import (
     Customer,
     CustomerSaid,
     ErasureAsked,
+    OrderSaid,
     OrderState,
     OrderToFetch,
     StoreGone,
     Unreadable,
 )
-from chalicelib.kernel.clock import DAY, HOUR, MINUTE
+from chalicelib.kernel.clock import DAY, HOUR, MINUTE, SECOND
 from tests.fakes.interference import Crash, DiesAfter, interfered
 from tests.fakes.shop import Shop
 from tests.fakes.stores import ADA, GUEST, VERIFIED, Storefront, refund
@@ -478,3 +480,53 @@ def test_names_that_no_member_may_have_are_not_taken_from_a_store(shop: Shop) ->
         None
     ] * 4
     assert points(shop, found["id"]) == 10
+
+
+# --- All of it, in any order ----------------------------------------------------------------------
+
+
+def life(store: Storefront, draw: Random, order_id: str, placed_at: int) -> list[OrderSaid]:
+    """What the store says of one order, from one change to the next."""
+    customer = draw.choice([GUEST, ADA, VERIFIED, Customer("5"), Customer("5", "b@example.com")])
+    state = draw.choice([OrderState.PENDING, OrderState.PAID])
+    price, refunds, said = 1000, (), []
+    for step in range(draw.randint(1, 4)):
+        if step:
+            price = draw.choice([price, 500, 3000])
+            refunds = draw.choice([refunds, (*refunds, refund(str(step), 100))])
+            state = draw.choice([OrderState.PAID, OrderState.PAID, state, OrderState.CANCELLED])
+        more = {"placed_at": placed_at, "customer": customer, "state": state, "refunds": refunds}
+        said.append(store.order(order_id, price, at=placed_at + step * SECOND, **more))
+        if state is OrderState.CANCELLED:
+            break
+    return said
+
+
+def ended(seed: int, shuffled: int) -> int:
+    """The points of one who joins somewhere between, once everything was told twice."""
+    shop = Shop(memory_store())
+    assert shop.publish("points").status == 201
+    shop.clock.at += HOUR
+    store, draw = Storefront(shop), Random(seed)
+    lives = [life(store, draw, str(one), shop.clock.at + one * MINUTE) for one in range(4)]
+    told = [said for each in lives for said in each]
+    joins_at = draw.randint(0, len(told) - 1)
+    if shuffled:
+        Random(shuffled).shuffle(told)
+    shop.clock.at += DAY
+    for number, said in enumerate(told):
+        if number == joins_at:
+            member = shop.enrol(email="ada@example.com")
+        store.takes(said)
+    store.takes(CustomerSaid(VERIFIED), topic="customers/update")
+    for said in told:
+        store.takes(said)
+    assert store.troubles() == []
+    return points(shop, member)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whoever_buys_and_whenever_he_joins_the_order_of_messages_changes_nothing(
+    seed: int,
+) -> None:
+    assert len({ended(seed, shuffled) for shuffled in range(3)}) == 1
