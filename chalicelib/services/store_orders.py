@@ -161,10 +161,10 @@ def _give(counter: Counter, said: OrderSaid) -> list[Took]:
 
 def _keep(counter: Counter, said: OrderSaid) -> list[Claim]:
     """Keeps an order without who bought it: what it is kept under is all that is needed."""
-    if not counter.connection.keeps_days:
+    until = counter.connection.kept_until(said.order.placed_at)
+    if until <= counter.context.clock.now():
         return []
     owners = _kept_under(counter, said.customer)
-    until = counter.connection.kept_until(counter.context.clock.now())
     nameless = replace(said, customer=Customer())
     for owner in owners:
         counter.context.store.stores.keep(counter.here.program_id, owner, nameless, until)
@@ -172,14 +172,18 @@ def _keep(counter: Counter, said: OrderSaid) -> list[Claim]:
 
 
 def _give_to(counter: Counter, member: Member, said: OrderSaid) -> list[Took]:
-    """An order of a member. One from before he joined counts if it was kept for him; where he only
-    has the address that somebody typed, it waits for one of whom the store says so."""
+    """An order of a member. One from before he joined counts as if it had come before, too, and was
+    kept; where he only has the address that somebody typed, it waits for one of whom the store says
+    so."""
     context, here, order = counter.context, counter.here, said.order
+    is_older = order.placed_at < member.joined_at // SECOND * SECOND  # stores tell whole seconds
     if _is_same(counter, member, said.customer):
+        if is_older:
+            _keep(counter, said)
         owners = _vouched_for(counter, said.customer)
         done = _record_kept(context, here, member.id, said, owners)
         return [*done, *credit_kept(context, here, member.id, owners)]
-    if order.placed_at >= member.joined_at // SECOND * SECOND:  # stores tell whole seconds
+    if not is_older:
         return _record(context, here, member.id, said, credited=False)
     owners = _keep(counter, said)
     if context.store.orders.get(here.program_id, order.source, order.id) is not None:

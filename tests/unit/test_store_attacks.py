@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
@@ -12,12 +13,13 @@ from chalicelib.domain.stores.facts import (
     Customer,
     CustomerSaid,
     ErasureAsked,
+    OrderSaid,
     OrderState,
     OrderToFetch,
     StoreGone,
     Unreadable,
 )
-from chalicelib.kernel.clock import DAY, HOUR, MINUTE
+from chalicelib.kernel.clock import DAY, HOUR, MINUTE, SECOND
 from tests.fakes.interference import Crash, DiesAfter, interfered
 from tests.fakes.shop import Shop
 from tests.fakes.stores import ADA, GUEST, VERIFIED, Storefront, refund
@@ -174,6 +176,29 @@ def test_a_no_is_heeded_though_nothing_else_can_be_taken(store: Storefront) -> N
     assert store.takes(CustomerSaid(said), topic="customers/update") == ["member_exists"]
     current = store.shop.call("GET", f"/v1/members/{member}/consents").json["current"]
     assert [one["granted"] for one in current] == [False]
+
+
+def test_an_order_counts_whether_it_comes_before_its_member_joins_or_after(
+    store: Storefront,
+) -> None:
+    """He joins on the page that thanks him; the message of his order is a second behind."""
+    at = store.shop.clock.at
+    store.shop.clock.at += MINUTE
+    member = store.shop.enrol(external_id="shopify:5")
+    store.takes(store.order("1", customer=ADA, placed_at=at))
+    assert points(store.shop, member) == 10
+    old = store.order("2", customer=ADA, placed_at=at - 60 * DAY)
+    assert store.takes(old) == ["recorded"]
+    assert points(store.shop, member) == 10
+    assert kept(store.shop) == []
+
+
+def test_an_order_is_kept_for_some_days_however_often_it_is_told(store: Storefront) -> None:
+    said = store.order("1", customer=GUEST)
+    store.shop.clock.at += 59 * DAY
+    assert store.takes(later(store, said)) == ["kept"]
+    store.shop.clock.at += DAY
+    assert store.takes(later(store, said)) == ["ignored"]
 
 
 def test_what_was_kept_last_counts_though_an_older_message_is_credited(store: Storefront) -> None:
@@ -455,3 +480,53 @@ def test_names_that_no_member_may_have_are_not_taken_from_a_store(shop: Shop) ->
         None
     ] * 4
     assert points(shop, found["id"]) == 10
+
+
+# --- All of it, in any order ----------------------------------------------------------------------
+
+
+def life(store: Storefront, draw: Random, order_id: str, placed_at: int) -> list[OrderSaid]:
+    """What the store says of one order, from one change to the next."""
+    customer = draw.choice([GUEST, ADA, VERIFIED, Customer("5"), Customer("5", "b@example.com")])
+    state = draw.choice([OrderState.PENDING, OrderState.PAID])
+    price, refunds, said = 1000, (), []
+    for step in range(draw.randint(1, 4)):
+        if step:
+            price = draw.choice([price, 500, 3000])
+            refunds = draw.choice([refunds, (*refunds, refund(str(step), 100))])
+            state = draw.choice([OrderState.PAID, OrderState.PAID, state, OrderState.CANCELLED])
+        more = {"placed_at": placed_at, "customer": customer, "state": state, "refunds": refunds}
+        said.append(store.order(order_id, price, at=placed_at + step * SECOND, **more))
+        if state is OrderState.CANCELLED:
+            break
+    return said
+
+
+def ended(seed: int, shuffled: int) -> int:
+    """The points of one who joins somewhere between, once everything was told twice."""
+    shop = Shop(memory_store())
+    assert shop.publish("points").status == 201
+    shop.clock.at += HOUR
+    store, draw = Storefront(shop), Random(seed)
+    lives = [life(store, draw, str(one), shop.clock.at + one * MINUTE) for one in range(4)]
+    told = [said for each in lives for said in each]
+    joins_at = draw.randint(0, len(told) - 1)
+    if shuffled:
+        Random(shuffled).shuffle(told)
+    shop.clock.at += DAY
+    for number, said in enumerate(told):
+        if number == joins_at:
+            member = shop.enrol(email="ada@example.com")
+        store.takes(said)
+    store.takes(CustomerSaid(VERIFIED), topic="customers/update")
+    for said in told:
+        store.takes(said)
+    assert store.troubles() == []
+    return points(shop, member)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whoever_buys_and_whenever_he_joins_the_order_of_messages_changes_nothing(
+    seed: int,
+) -> None:
+    assert len({ended(seed, shuffled) for shuffled in range(3)}) == 1
