@@ -358,9 +358,9 @@ class Parked:
     reason: str | None = None
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Latest:
-    """Which content of an order its store said last. Of two of the same time one is the later."""
+    """Which content of an order its store said last."""
 
     at: Instant
     fingerprint: bytes  # of a content that is kept
@@ -377,6 +377,7 @@ class OrderRecord:
     paid: bool = True
     parked: tuple[Parked, ...] = ()
     latest: Latest | None = None  # None: this content
+    credited: bool = False  # whether it earns though it was placed before its member joined
 
     def repeats(self, other: "OrderRecord") -> bool:
         """Whether both say the same of the order."""
@@ -907,7 +908,8 @@ class Stores(Protocol):
 
     def kept(self, program_id: str, owner: Claim) -> list[OrderSaid]: ...
 
-    def unkeep(self, program_id: str, owner: Claim, source: str, order_id: str) -> None: ...
+    def unkeep(self, program_id: str, owner: Claim, said: OrderSaid) -> None:
+        """Removes a kept order, if nothing else was said of it meanwhile."""
 
     def progress(self, store_id: str) -> Progress | None: ...
 

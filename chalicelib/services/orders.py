@@ -4,11 +4,12 @@ from dataclasses import replace
 
 from chalicelib.domain.errors import Contended, Corrupt, Refusal
 from chalicelib.domain.ledger import orders as rules
+from chalicelib.domain.ledger import refs
 from chalicelib.domain.ledger.account import Head
-from chalicelib.domain.ledger.commands import ConfirmOrder, EditOrder, RecordOrder
+from chalicelib.domain.ledger.commands import CancelOrder, ConfirmOrder, EditOrder, RecordOrder
 from chalicelib.domain.ledger.entries import Kind, LogKey, Standing, decode
 from chalicelib.domain.ledger.standing import IS_ERASED
-from chalicelib.domain.ledger.story import fold
+from chalicelib.domain.ledger.story import ended_by, fold
 from chalicelib.domain.orders import Order, check_order, without_free_text
 from chalicelib.domain.ports import Latest, OrderRecord
 from chalicelib.domain.program.program import Program
@@ -48,11 +49,13 @@ def record_order(
     head = _look(context, here, member_id, order)
     if isinstance(head, Refusal):
         return head
-    asked = OrderRecord(here.program_id, member_id, order, order.fingerprint, paid)
+    asked = OrderRecord(
+        here.program_id, member_id, order, order.fingerprint, paid, credited=credited
+    )
     record = context.store.orders.claim(asked)
     if record.member_id != member_id and not _same_member(context, record, member_id):
         return Refusal("order_claimed", "the order belongs to another member")
-    command = RecordOrder(order, paid, credited)
+    command = RecordOrder(order, paid, credited or record.credited)
     if editable:
         appended = _follow(context, here, head, record, command, program)
     else:
@@ -90,7 +93,7 @@ def _follow(
         facts = facts_of(context, here, record)
         record, order = _latest(context, record, command.order)
         asked = replace(command, order=order)
-        standing = _standing(context, here, head, record, asked)
+        standing = _standing(context, here, head.key, record, asked)
         if standing is not None:
             return standing
         _keep(context, record, order)
@@ -124,8 +127,9 @@ def _latest(context: Context, record: OrderRecord, asked: Order) -> tuple[OrderR
             if content is None:
                 raise Corrupt("a content of an order is gone")
             known = content
-        if mine <= last or known == asked:
-            return record, replace(known, updated_at=last.at) if record.latest else known
+        told = replace(known, updated_at=last.at) if record.latest else known
+        if asked == told or asked.is_outdated_by(told):
+            return record, told
         if not asked.says_as(known):
             _keep(context, record, asked)
         latest = mine if not asked.says_as(known) else Latest(mine.at, last.fingerprint)
@@ -140,10 +144,14 @@ def _latest(context: Context, record: OrderRecord, asked: Order) -> tuple[OrderR
 
 
 def _standing(
-    context: Context, here: Here, head: Head, record: OrderRecord, asked: RecordOrder
+    context: Context, here: Here, key: LogKey, record: OrderRecord, asked: RecordOrder
 ) -> Appended | None:
-    """The entry that says of the order what is asked, where there is one."""
-    story = read_story(context, head.key, head, asked)
+    """The entry that says of the order what is asked, where there is one.
+
+    The head is read strongly: who was merged meanwhile has the rest of the story in another log.
+    """
+    head = strong_head(context, key)
+    story = read_story(context, head.key, head, asked) if head else []
     facts = facts_of(context, here, record)(story)
     standing = fold(story, facts)
     if standing is None or standing.last is None or not standing.order.says_as(asked.order):
@@ -174,6 +182,16 @@ def confirm_order(
     command = ConfirmOrder(source, order_id)
     appended = append(context, here, key, command, program, facts_of(context, here, record))
     return appended if isinstance(appended, Refusal) else OrderChange(record, (appended,))
+
+
+def is_cancelled(context: Context, here: Here, source: str, order_id: str) -> bool:
+    """Whether an order was cancelled, read strongly."""
+    record = context.store.orders.get(here.program_id, source, order_id)
+    head = strong_head(context, LogKey(here.program_id, record.member_id)) if record else None
+    if head is None:
+        return False
+    story = read_story(context, head.key, head, CancelOrder(source, order_id))
+    return ended_by(story, refs.CANCELLED) is not None
 
 
 def _look(context: Context, here: Here, member_id: str, order: Order) -> Head | Refusal:

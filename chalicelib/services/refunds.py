@@ -106,7 +106,7 @@ def _complete(
     """Makes the entry of an order that was claimed and then forgotten by a crash."""
     program = context.catalog.in_force(here.program, record.order.placed_at) or program
     key = LogKey(here.program_id, record.member_id)
-    command = RecordOrder(record.order, record.paid)
+    command = RecordOrder(record.order, record.paid, record.credited)
     return append(context, here, key, command, program, facts_of(context, here, record))
 
 
