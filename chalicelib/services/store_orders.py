@@ -109,14 +109,22 @@ def _claims(counter: Counter, profile: Profile) -> list[Claim]:
 def credit_kept(
     context: Context, here: Here, member_id: str, owners: Sequence[Claim]
 ) -> list[Took]:
-    """Gives a member what was kept for him, oldest order first."""
-    stores = context.store.stores
-    kept = [(owner, said) for owner in owners for said in stores.kept(here.program_id, owner)]
-    done = []
-    for owner, said in sorted(kept, key=lambda one: one[1].order.placed_at):
-        done += _record(context, here, member_id, said, credited=True)
-        stores.unkeep(here.program_id, owner, said.order.source, said.order.id)
-    return done
+    """Gives a member what was kept for him, oldest order first.
+
+    Then it looks again: an order may have changed meanwhile, and was kept anew.
+    """
+    stores, program_id = context.store.stores, here.program_id
+    took: list[Took] = []
+    done: list[tuple[Claim, OrderSaid]] = []
+    while True:
+        kept = [(owner, said) for owner in owners for said in stores.kept(program_id, owner)]
+        kept = [one for one in kept if one not in done]
+        if not kept:
+            return took
+        for owner, said in sorted(kept, key=lambda one: one[1].order.placed_at):
+            took += _record(context, here, member_id, said, credited=True)
+            stores.unkeep(program_id, owner, said)
+        done += kept
 
 
 def credit_account(context: Context, here: Here, member: Member) -> None:
@@ -129,20 +137,23 @@ def _order(counter: Counter, said: OrderSaid) -> list[Took]:
     context, here = counter.context, counter.here
     if said.is_test and here.program.mode is Mode.LIVE:
         return [Took(_name(said.order.id), IGNORED, "a test order")]
-    member = _find(counter, said.customer)
-    if member is not None:
-        return _take_kept(counter, member, said)
+    done = _give(counter, said)
+    if done is not None:
+        return done
     owners = _keep(counter, said)
-    if counter.connection.enrols and said.customer.id is not None:
+    is_new = counter.connection.enrols and said.customer.id is not None
+    if is_new and _find(counter, said.customer) is None:
         done = _enrol(counter, said.customer)
         if [one.outcome for one in done] == [IS_ERASED.code]:
             forget_kept(context, here.program_id, owners)
         return done
-    # Whoever enrolled meanwhile has looked for kept orders before or after ours was there.
-    member = _find(counter, said.customer)
-    if member is not None:
-        return _take_kept(counter, member, said)
-    return [Took(_name(said.order.id), KEPT if owners else IGNORED, "nobody we know")]
+    # Whoever proved meanwhile to be him has looked for kept orders before or after ours was there.
+    done = _give(counter, said)
+    if done is None:
+        return [Took(_name(said.order.id), KEPT if owners else IGNORED, "nobody we know")]
+    for owner in owners:
+        context.store.stores.unkeep(here.program_id, owner, said)
+    return done
 
 
 def _keep(counter: Counter, said: OrderSaid) -> list[Claim]:
@@ -153,23 +164,30 @@ def _keep(counter: Counter, said: OrderSaid) -> list[Claim]:
     return owners
 
 
-def _take_kept(counter: Counter, member: Member, said: OrderSaid) -> list[Took]:
-    """An order of a member. One from before he joined counts if it was kept for him; where he only
-    has the address that somebody typed, it waits for one of whom the store says so."""
+def _give(counter: Counter, said: OrderSaid) -> list[Took] | None:
+    """Gives an order to its member; None where it is nobody's yet.
+
+    What is somebody's stays his. One from before he joined counts if it was kept for him; where he
+    only has the address that somebody typed, it waits for one of whom the store says so.
+    """
     context, here, order = counter.context, counter.here, said.order
+    record = context.store.orders.get(here.program_id, order.source, order.id)
+    if record is not None:
+        return _record(context, here, record.member_id, said, credited=record.credited)
+    member = _find(counter, said.customer)
+    if member is None:
+        return None
     if order.placed_at >= member.joined_at // SECOND * SECOND:  # stores tell whole seconds
         return _record(context, here, member.id, said, credited=False)
     if not _is_same(counter, member, said.customer):
-        _keep(counter, said)
-        return [Took(_name(order.id), KEPT, "placed before the owner of the address joined")]
-    stores = context.store.stores
+        return None
     owners = _vouched_for(counter, said.customer)
-    kept = [one.order for each in owners for one in stores.kept(here.program_id, each)]
+    kept = [
+        one.order for each in owners for one in context.store.stores.kept(here.program_id, each)
+    ]
     credited = (order.source, order.id) in [(one.source, one.id) for one in kept]
     done = _record(context, here, member.id, said, credited=credited)
-    for owner in owners:
-        stores.unkeep(here.program_id, owner, order.source, order.id)
-    return done
+    return [*done, *credit_kept(context, here, member.id, owners)] if credited else done
 
 
 def _record(
@@ -229,19 +247,26 @@ def _gone(context: Context, here: Here, source: str, order_id: str) -> list[Took
 
 
 def _use_codes(context: Context, here: Here, said: OrderSaid) -> list[Took]:
-    """Codes of ours that the customer used in the store are used up."""
+    """Codes of ours that the customer used in the store are used up.
+
+    Whoever cancels the order gives back what he finds used: so who used a code looks again.
+    """
     if said.state is not OrderState.PAID:
         return []
     done: list[Took] = []
+    ours = False
     for code in said.discount_codes:
         voucher = vouchers.read(context, here, code)
         if isinstance(voucher, Refusal):
             continue  # a code of the store's own
+        ours = True
         use_id = _use_id(said)
         known = context.store.vouchers.use_of(here.program_id, voucher.code, use_id)
         if known is None:
             used = vouchers.use(context, here, code, use_id, voucher.value_left)
             done += [_took(f"a code of {_name(said.order.id)}", used)]
+    if ours and orders.is_cancelled(context, here, said.order.source, said.order.id):
+        done += _undo_codes(context, here, said)
     return done
 
 
@@ -310,6 +335,10 @@ def _enrol(counter: Counter, customer: Customer) -> list[Took]:
         key = f"store again {profile.external_id}"
         enrolled = members.enrol(context, here, nameless, key, counter.connection.source, origin_of)
     if isinstance(enrolled, Refusal):
+        # Another message of his may have been faster, and have said something else of him.
+        member = _find(counter, customer)
+        if member is not None and _is_same(counter, member, customer):
+            return _credit(counter, member, customer)
         return [Took("a customer", enrolled.code, enrolled.detail)]
     return [
         Took(f"member {enrolled.member.id}", UNCHANGED if enrolled.replayed else RECORDED),
@@ -374,7 +403,7 @@ def forget_kept(context: Context, program_id: str, owners: Sequence[Claim]) -> N
     stores = context.store.stores
     for owner in owners:
         for said in stores.kept(program_id, owner):
-            stores.unkeep(program_id, owner, said.order.source, said.order.id)
+            stores.unkeep(program_id, owner, said)
 
 
 def _data(counter: Counter, asked: DataAsked) -> list[Took]:

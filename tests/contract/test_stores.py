@@ -97,9 +97,18 @@ def test_of_a_kept_order_the_latest_change_stays(store: Store) -> None:
     assert stores.kept("prg_1", OWNER) == [said(3), said(1, source="webshop")]
     assert stores.kept("prg_2", OWNER) == []
     assert stores.kept("prg_1", Claim("external_id", "mark")) == []
-    stores.unkeep("prg_1", OWNER, "shopify", "7#8")
-    stores.unkeep("prg_1", OWNER, "shopify", "7#8")
+    stores.unkeep("prg_1", OWNER, said(2))  # something else was said meanwhile
+    assert stores.kept("prg_1", OWNER)[0] == said(3)
+    stores.unkeep("prg_1", OWNER, said(3))
+    stores.unkeep("prg_1", OWNER, said(3))
     assert stores.kept("prg_1", OWNER) == [said(1, source="webshop")]
+
+
+def test_of_two_kept_at_one_time_that_which_is_paid_stays(store: Store) -> None:
+    paid, pending = said(1), replace(said(1), state=OrderState.PENDING)
+    for one in (pending, paid, pending):
+        store.stores.keep("prg_1", OWNER, one, NOW)
+    assert store.stores.kept("prg_1", OWNER) == [paid]
 
 
 def test_how_far_a_pull_came_is_written_by_one_at_a_time(store: Store) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.connection.table import TableConnection
-from pynamodb.exceptions import DoesNotExist, PutError
+from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
 from pynamodb.expressions.condition import Condition
 from pynamodb.models import Model
 
@@ -179,6 +179,15 @@ class Records:
         """Removes whatever lies at a key."""
         with translated():
             self.model(pk, sk).delete()
+
+    def remove(self, record: Record) -> None:
+        """Removes a record if it still says just this."""
+        with translated():
+            try:
+                record.delete(condition=self.model.body == record.body)
+            except DeleteError as error:
+                if code_of(error) != CONDITION_FAILED:
+                    raise
 
     def put_part(self, record: Record) -> Item:
         """The part of a transaction that puts a record over whatever is there."""

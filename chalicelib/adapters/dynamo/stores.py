@@ -78,24 +78,15 @@ class DynamoStores:
         return [value_of(record, Trouble) for record in found]
 
     def keep(self, program_id: str, owner: Claim, said: OrderSaid, expires_at: Instant) -> None:
-        key = order_key(said.order.source, said.order.id)
-        self._records.put_latest(
-            self._records.record(
-                _kept(program_id, owner),
-                key,
-                _KEPT,
-                said,
-                revision=said.order.updated_at or 0,
-                expires_at=expires_at // SECOND,
-            )
-        )
+        until = expires_at // SECOND
+        self._records.put_latest(self._kept_order(program_id, owner, said, expires_at=until))
 
     def kept(self, program_id: str, owner: Claim) -> list[OrderSaid]:
         found = self._records.under(_kept(program_id, owner))
         return [value_of(record, OrderSaid) for record in found]
 
-    def unkeep(self, program_id: str, owner: Claim, source: str, order_id: str) -> None:
-        self._records.delete(_kept(program_id, owner), order_key(source, order_id))
+    def unkeep(self, program_id: str, owner: Claim, said: OrderSaid) -> None:
+        self._records.remove(self._kept_order(program_id, owner, said))
 
     def progress(self, store_id: str) -> Progress | None:
         return self._records.read(_pk(store_id), _PROGRESS, Progress)
@@ -107,6 +98,10 @@ class DynamoStores:
         if progress.revision == 1:
             return self._records.put_new(record)
         return self._records.put_over(record, progress.revision - 1)
+
+    def _kept_order(self, program_id: str, owner: Claim, said: OrderSaid, **more: int) -> Record:
+        pk, sk = _kept(program_id, owner), order_key(said.order.source, said.order.id)
+        return self._records.record(pk, sk, _KEPT, said, revision=said.revision, **more)
 
     def _record(self, connection: Connection) -> Record:
         return self._records.record(

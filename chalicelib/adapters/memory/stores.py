@@ -88,16 +88,19 @@ class MemoryStores:
         with _LOCK:
             rows = self._kept.setdefault((program_id, owner), {})
             known = rows.get(key)
-            if known is None or (known.order.updated_at or 0) <= (said.order.updated_at or 0):
+            if known is None or known.revision <= said.revision:
                 rows[key] = said
 
     def kept(self, program_id: str, owner: Claim) -> list[OrderSaid]:
         with _LOCK:
             return [one for _, one in sorted(self._kept.get((program_id, owner), {}).items())]
 
-    def unkeep(self, program_id: str, owner: Claim, source: str, order_id: str) -> None:
+    def unkeep(self, program_id: str, owner: Claim, said: OrderSaid) -> None:
+        key = (said.order.source, said.order.id)
         with _LOCK:
-            self._kept.get((program_id, owner), {}).pop((source, order_id), None)
+            rows = self._kept.get((program_id, owner), {})
+            if rows.get(key) == said:
+                del rows[key]
 
     def progress(self, store_id: str) -> Progress | None:
         with _LOCK:
