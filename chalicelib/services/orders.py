@@ -63,8 +63,7 @@ def record_order(
         facts = facts_of(context, here, record)
         appended = append(context, here, head.key, command, program, facts, head)
     if appended == IS_ERASED:  # between our look and the claim
-        for one in {record.fingerprint: record, asked.fingerprint: asked}.values():
-            context.store.orders.forget_customer(replace(one, member_id=record.member_id))
+        _forget(context, record, order)
     if isinstance(appended, Refusal):
         return appended
     return apply_parked(context, here, record, OrderChange(record, (appended,)))
@@ -101,6 +100,8 @@ def _follow(
         if _has_another_content(appended, order):
             appended = append(context, here, head.key, EditOrder(order), program, facts)
         if isinstance(appended, Refusal):
+            if appended == IS_ERASED:  # since the content was kept
+                _forget(context, record, order)
             return appended
         again = context.store.orders.get(here.program_id, order.source, order.id)
         if again is None or again.latest == record.latest:
@@ -148,10 +149,13 @@ def _standing(
 ) -> Appended | None:
     """The entry that says of the order what is asked, where there is one.
 
-    The head is read strongly: who was merged meanwhile has the rest of the story in another log.
+    The head is read strongly: who was merged meanwhile has the rest of the story in another log,
+    and of who was erased nothing more may be kept.
     """
     head = strong_head(context, key)
-    story = read_story(context, head.key, head, asked) if head else []
+    if head is None or head.snapshot.standing == Standing.ERASED:
+        return None
+    story = read_story(context, head.key, head, asked)
     facts = facts_of(context, here, record)(story)
     standing = fold(story, facts)
     if standing is None or standing.last is None or not standing.order.says_as(asked.order):
@@ -218,7 +222,15 @@ def _refuse_for_ever(context: Context, here: Here, member_id: str, order: Order)
     plain = without_free_text(order)
     record = orders.claim(OrderRecord(here.program_id, member_id, plain, order.fingerprint))
     if record.member_id == member_id:
-        orders.forget_customer(record)
+        _forget(context, record, order)
+
+
+def _forget(context: Context, record: OrderRecord, order: Order) -> None:
+    """Takes what people wrote out of an order's record and out of a content of it."""
+    contents = {record.fingerprint: record.order, order.fingerprint: order}
+    for fingerprint, content in contents.items():
+        one = replace(record, order=content, fingerprint=fingerprint)
+        context.store.orders.forget_customer(one)
 
 
 def program_for(context: Context, here: Here, order: Order, now: Instant) -> Program | Refusal:

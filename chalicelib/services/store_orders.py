@@ -49,7 +49,7 @@ from chalicelib.services.refunds import OrderChange
 
 RECORDED, UNCHANGED, PARKED, KEPT = "recorded", "unchanged", "parked", "kept"
 IGNORED, TO_FETCH, TO_ERASE, TO_ANSWER = "ignored", "to_fetch", "to_erase", "data_request"
-QUIET = frozenset({RECORDED, UNCHANGED, PARKED, KEPT, IGNORED, TO_FETCH, TO_ERASE})
+QUIET = frozenset({RECORDED, UNCHANGED, PARKED, KEPT, IGNORED, TO_FETCH, TO_ERASE, IS_ERASED.code})
 _OF_ANOTHER_CONTENT = frozenset({"unknown_line", "refund_exceeds_order"})
 MARKETING = "marketing.email"
 
