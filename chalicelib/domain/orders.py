@@ -120,6 +120,14 @@ class Order:
         """16 bytes over everything that the order says."""
         return fingerprint(asdict(self))
 
+    def is_outdated_by(self, other: "Order") -> bool:
+        """Whether the store said the other later. Of two of one time that with the greater
+        fingerprint is the later; what bears no time is never outdated."""
+        if self.updated_at is None:
+            return False
+        mine, its = (self.updated_at, self.fingerprint), (other.updated_at or 0, other.fingerprint)
+        return mine < its
+
     def says_as(self, other: "Order") -> bool:
         """Whether both say the same, whenever they say it."""
         return replace(self, updated_at=other.updated_at) == other

@@ -365,9 +365,9 @@ class Parked:
     reason: str | None = None
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Latest:
-    """Which content of an order its store said last. Of two of the same time one is the later."""
+    """Which content of an order its store said last."""
 
     at: Instant
     fingerprint: bytes  # of a content that is kept
@@ -384,6 +384,7 @@ class OrderRecord:
     paid: bool = True
     parked: tuple[Parked, ...] = ()
     latest: Latest | None = None  # None: this content
+    credited: bool = False  # whether it earns though it was placed before its member joined
 
     def repeats(self, other: "OrderRecord") -> bool:
         """Whether both say the same of the order."""

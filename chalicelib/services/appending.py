@@ -31,6 +31,7 @@ from chalicelib.services.vouchers import changes_with
 
 TRIES = 20
 NOT_FOUND = Refusal("member_not_found", "there is no such member")
+DIFFERENT = Refusal("different_request", "the same identifier was used for something else")
 OUT_OF_STOCK = Refusal("out_of_stock", "there is none left")
 
 FactsOf = Callable[[list[StoredEntry]], Any]
@@ -113,7 +114,7 @@ def replay(earlier: StoredEntry, command: Command) -> Appended | Refusal:
     """The entry of the same command, or why this is not the same command."""
     entry = decode(earlier.body)
     if entry.fingerprint != command.fingerprint:
-        return Refusal("different_request", "the same identifier was used for something else")
+        return DIFFERENT
     return Appended(earlier, entry, replayed=True)
 
 

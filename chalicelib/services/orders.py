@@ -13,7 +13,14 @@ from chalicelib.domain.orders import Order, check_order, without_free_text
 from chalicelib.domain.ports import Latest, OrderRecord
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.clock import Instant
-from chalicelib.services.appending import NOT_FOUND, Appended, append, read_story, strong_head
+from chalicelib.services.appending import (
+    DIFFERENT,
+    NOT_FOUND,
+    Appended,
+    append,
+    read_story,
+    strong_head,
+)
 from chalicelib.services.context import Context, Here
 from chalicelib.services.members import NO_PROGRAM
 from chalicelib.services.order_facts import facts_of
@@ -50,11 +57,13 @@ def record_order(
     known = _look(context, here, member_id, order, head)
     if isinstance(known, Refusal):
         return known
-    asked = OrderRecord(here.program_id, member_id, order, order.fingerprint, paid)
+    asked = OrderRecord(
+        here.program_id, member_id, order, order.fingerprint, paid, credited=credited
+    )
     record = context.store.orders.claim(asked)
     if record.member_id != member_id and not _same_member(context, record, member_id):
         return Refusal("order_claimed", "the order belongs to another member")
-    command = RecordOrder(order, paid, credited)
+    command = RecordOrder(order, paid, credited or record.credited)
     if record is asked or not editable:
         _keep(context, record, order)
         facts = facts_of(context, here, record)
@@ -63,8 +72,7 @@ def record_order(
     if editable and (record is not asked or _has_another_content(appended, order)):
         appended = _follow(context, here, known, record, command, program)
     if appended == IS_ERASED:  # between our look and the claim
-        for one in {record.fingerprint: record, asked.fingerprint: asked}.values():
-            context.store.orders.forget_customer(replace(one, member_id=record.member_id))
+        _forget(context, record, order)
     if isinstance(appended, Refusal):
         return appended
     return apply_parked(context, here, record, OrderChange(record, (appended,)))
@@ -88,7 +96,7 @@ def _follow(
         facts = facts_of(context, here, record)
         record, order = _latest(context, record, command.order)
         asked = replace(command, order=order)
-        standing = _standing(context, here, head, record, asked)
+        standing = _standing(context, here, head.key, record, asked)
         if standing is not None:
             return standing
         _keep(context, record, order)
@@ -96,6 +104,8 @@ def _follow(
         if _has_another_content(appended, order):
             appended = append(context, here, head.key, EditOrder(order), program, facts)
         if isinstance(appended, Refusal):
+            if appended == IS_ERASED:  # since the content was kept
+                _forget(context, record, order)
             return appended
         again = context.store.orders.get(here.program_id, order.source, order.id)
         if again is None or again.latest == record.latest:
@@ -122,8 +132,9 @@ def _latest(context: Context, record: OrderRecord, asked: Order) -> tuple[OrderR
             if content is None:
                 raise Corrupt("a content of an order is gone")
             known = content
-        if mine <= last or known == asked:
-            return record, replace(known, updated_at=last.at) if record.latest else known
+        told = replace(known, updated_at=last.at) if record.latest else known
+        if asked == told or asked.is_outdated_by(told):
+            return record, told
         if not asked.says_as(known):
             _keep(context, record, asked)
         latest = mine if not asked.says_as(known) else Latest(mine.at, last.fingerprint)
@@ -138,9 +149,16 @@ def _latest(context: Context, record: OrderRecord, asked: Order) -> tuple[OrderR
 
 
 def _standing(
-    context: Context, here: Here, head: Head, record: OrderRecord, asked: RecordOrder
+    context: Context, here: Here, key: LogKey, record: OrderRecord, asked: RecordOrder
 ) -> Appended | None:
-    """The entry that says of the order what is asked, where there is one."""
+    """The entry that says of the order what is asked, where there is one.
+
+    The head is read strongly: who was merged meanwhile has the rest of the story in another log,
+    and of who was erased nothing more may be kept.
+    """
+    head = strong_head(context, key)
+    if head is None or head.snapshot.standing == Standing.ERASED:
+        return None
     story = read_story(context, head.key, head, asked)
     facts = facts_of(context, here, record)(story)
     standing = fold(story, facts)
@@ -200,7 +218,15 @@ def _refuse_for_ever(context: Context, here: Here, member_id: str, order: Order)
     plain = without_free_text(order)
     record = orders.claim(OrderRecord(here.program_id, member_id, plain, order.fingerprint))
     if record.member_id == member_id:
-        orders.forget_customer(record)
+        _forget(context, record, order)
+
+
+def _forget(context: Context, record: OrderRecord, order: Order) -> None:
+    """Takes what people wrote out of an order's record and out of a content of it."""
+    contents = {record.fingerprint: record.order, order.fingerprint: order}
+    for fingerprint, content in contents.items():
+        one = replace(record, order=content, fingerprint=fingerprint)
+        context.store.orders.forget_customer(one)
 
 
 def program_for(context: Context, here: Here, order: Order, now: Instant) -> Program | Refusal:
@@ -224,7 +250,7 @@ def _same_member(context: Context, record: OrderRecord, member_id: str) -> bool:
 def _has_another_content(appended: Appended | Refusal, order: Order) -> bool:
     """Whether the order was recorded, and with something else than a store says of it now."""
     if isinstance(appended, Refusal):
-        return appended.code == "different_request"
+        return appended == DIFFERENT
     return (
         appended.entry.kind in (Kind.ORDER, Kind.ORDER_PENDING)
         and appended.entry.fingerprint != order.fingerprint

@@ -9,7 +9,7 @@ from chalicelib.domain.ledger.refunds import NOT_RECORDED
 from chalicelib.domain.ledger.story import fold
 from chalicelib.domain.ports import OrderRecord, Parked
 from chalicelib.domain.program.program import Program
-from chalicelib.services.appending import Appended, append, read_story, strong_head
+from chalicelib.services.appending import DIFFERENT, Appended, append, read_story, strong_head
 from chalicelib.services.context import Context, Here
 from chalicelib.services.members import NO_PROGRAM
 from chalicelib.services.notes import keep_note
@@ -90,7 +90,7 @@ def _take_back(
     appended = append(context, here, key, command, program, facts)
     if appended == NOT_RECORDED:
         recorded = _complete(context, here, record, program)
-        if isinstance(recorded, Refusal):
+        if isinstance(recorded, Refusal) and recorded != DIFFERENT:  # another content was faster
             return recorded
         appended = append(context, here, key, command, program, facts)
     if isinstance(appended, Refusal):
@@ -106,7 +106,7 @@ def _complete(
     """Makes the entry of an order that was claimed and then forgotten by a crash."""
     program = context.catalog.in_force(here.program, record.order.placed_at) or program
     key = LogKey(here.program_id, record.member_id)
-    command = RecordOrder(record.order, record.paid)
+    command = RecordOrder(record.order, record.paid, record.credited)
     return append(context, here, key, command, program, facts_of(context, here, record))
 
 

@@ -147,7 +147,8 @@ def _give(counter: Counter, said: OrderSaid) -> list[Took]:
     if member is not None:
         return _give_to(counter, member, said)
     owners = _keep(counter, said)
-    if counter.connection.enrols and said.customer.id is not None:
+    is_new = counter.connection.enrols and said.customer.id is not None
+    if is_new and _find(counter, said.customer) is None:
         done = _enrol(counter, said.customer)
         if [one.outcome for one in done] == [IS_ERASED.code]:
             forget_kept(context, here.program_id, owners)
@@ -208,7 +209,7 @@ def _record_kept(
     if done[0].outcome == IS_RESTRICTED.code:
         return done
     for owner, one in waiting:
-        if (one.order.updated_at or 0) > (order.updated_at or 0):
+        if one.revision > said.revision:
             done += _record(context, here, member_id, one, credited=True)
         if not stores.unkeep(here.program_id, owner, one):  # it changed meanwhile
             done += _record_kept(context, here, member_id, one, [owner])

@@ -96,18 +96,18 @@ class Corner:
 
     def insist(self, method: str, path: str, body: Any = None, key: str | None = None) -> Reply:
         """Calls until there is an answer that does not say to try again."""
-        return self._insist(lambda: self.ask(method, path, body, key))
+        return self.until_answered(lambda: self.ask(method, path, body, key))
 
     def write(
         self, member: str, ref: str, path: str, body: Any = None, key: str | None = None
     ) -> Reply:
         """Calls for an entry with this ref, and writes every try down."""
-        return self._insist(lambda: self._noted(member, ref, "POST", path, body, key))
+        return self.until_answered(lambda: self._noted(member, ref, "POST", path, body, key))
 
     def account(self, member: str) -> int:
         """The points that can be spent."""
         path = f"/v1/members/{member}/account"
-        reply = self._insist(lambda: self._noted(member, None, "GET", path))
+        reply = self.until_answered(lambda: self._noted(member, None, "GET", path))
         available: int = reply.json["balances"]["points"]["available"]
         return available
 
@@ -201,7 +201,8 @@ class Corner:
         self.history.append(Call(member, ref, request, began, ended, outcome, version, available))
         return reply
 
-    def _insist(self, attempt: Callable[[], Reply | None]) -> Reply:
+    def until_answered(self, attempt: Callable[[], Reply | None]) -> Reply:
+        """Attempts until there is an answer that does not say to try again."""
         for _ in range(PATIENCE):
             reply = attempt()
             if reply is None:

@@ -4,13 +4,13 @@ Everything that is sent is sent until it is answered, some of it several times, 
 """
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chalicelib.adapters.look_book import FolderOfLooks
-from chalicelib.domain.errors import Contended, Unavailable
+from chalicelib.domain.errors import Contended, Refusal, Unavailable
 from chalicelib.domain.ledger.commands import (
     Adjust,
     CancelOrder,
@@ -78,6 +78,9 @@ class Play:
         self.members: list[str] = []
         self.planted: dict[str, str] = {}  # by member
         self.orders: list[tuple[str, list[Order]]] = []  # by member, every content
+        self.of_stores: list[tuple[str, list[Order]]] = []  # those of them that bear times
+        self.paid: set[str] = set()
+        self.refused: defaultdict[str, set[str]] = defaultdict(set)  # codes, by order
         self.redeemed: list[tuple[str, str]] = []
         self.reserved: list[tuple[str, str]] = []
         self._number = 0
@@ -232,8 +235,10 @@ class Play:
 
     def _anything(self) -> Call:
         kinds = {
-            self._order: 30,
+            self._order: 26,
             self._change_order: 14,
+            self._of_a_store: 6,
+            self._store_changes: 14,
             self._refund: 22,
             self._redeem: 14,
             self._give_back: 6,
@@ -293,11 +298,15 @@ class Play:
 
     def _order_call(self, member_id: str, order: Order, *, paid: bool, editable: bool) -> Call:
         self.asked.setdefault(order.id, []).append(order)
+        self.paid |= {order.id} if paid else set()
 
         def run(context: Context, here: Here) -> Any:
-            return orders.record_order(
+            done = orders.record_order(
                 context, here, member_id, order, paid=paid, editable=editable
             )
+            if isinstance(done, Refusal):
+                self.refused[order.id].add(done.code)
+            return done
 
         return Call("order", run, same_answer=False)
 
@@ -322,6 +331,8 @@ class Play:
             return self._order()
         member_id, contents = self.random.choice(self.orders)
         order = contents[-1]
+        if contents[0].updated_at is not None:
+            return self._store_changes()
         what = self.random.choice(["pay", "edit", "edit", "confirm", "wrong"])
         if what == "confirm":
             return Call(
@@ -342,6 +353,35 @@ class Play:
         if what == "edit":
             contents.append(changed)
         return self._order_call(member_id, changed, paid=True, editable=what == "edit")
+
+    def _of_a_store(self) -> Call:
+        """An order whose store says again and again what it is, and when it changed it."""
+        member_id, order_id = self._member(), self._name("store-order")
+        order = replace(self._content(member_id, order_id), updated_at=self.world.now)
+        self.orders.append((member_id, [order]))
+        self.of_stores.append(self.orders[-1])
+        paid = self.random.random() < 0.5
+        return self._order_call(member_id, order, paid=paid, editable=True)
+
+    def _store_changes(self) -> Call:
+        """The same at a later time, something else, or something else of the same time; at once
+        with what was said before, or long before it arrives."""
+        if not self.of_stores:
+            return self._of_a_store()
+        member_id, contents = self.random.choice(self.of_stores[-6:])
+        order = self.random.choice(contents)
+        what = self.random.choice(["same", "back", "edit", "edit", "tie"])
+        if what in ("edit", "tie"):
+            content = self._content(member_id, order.id)
+            changed = replace(content, placed_at=order.placed_at, updated_at=self.world.now)
+            if what == "tie":
+                changed = replace(changed, updated_at=order.updated_at)
+        else:
+            order = contents[-1] if what == "same" else order
+            changed = replace(order, updated_at=self.world.now)
+        contents.append(changed)
+        paid = self.random.random() < 0.5
+        return self._order_call(member_id, changed, paid=paid, editable=True)
 
     def _refund(self) -> Call:
         """Of an order that came, or will come."""

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from chalicelib.domain.ledger import refs
 from chalicelib.domain.ledger.account import Head, balance_of
@@ -19,7 +19,9 @@ from chalicelib.domain.ledger.entries import (
     StoredEntry,
     decode,
 )
+from chalicelib.domain.ledger.standing import IS_ERASED, IS_RESTRICTED
 from chalicelib.domain.ledger.time import next_due, settled
+from chalicelib.domain.orders import Order
 from chalicelib.services.redemptions import REDEMPTION, event_of
 from tests.simulation.plain import NEVER, POINTS, STARS, Bill, Plain, Purse, day
 from tests.simulation.play import PLANTED, SOURCE, Play
@@ -37,6 +39,7 @@ def check_all(play: Play) -> str:
     _check_balances(play, logs, plain)
     _check_totals(play, logs, plain)
     _check_orders(play, logs, plain)
+    _check_contents(play, logs, plain)
     _check_answers(play, logs)
     _check_dues(play, logs)
     _check_forgotten(play, logs)
@@ -114,7 +117,7 @@ def _of_order(play: Play, plain: Plain, stored: StoredEntry, entry: Entry) -> No
     name, _, event = stored.ref.partition(":")[2].partition("#")
     kind = event.partition(":")[0]
     if kind in ("paid", "pending", "edit"):
-        content = next(one for one in play.asked[name] if one.fingerprint == entry.fingerprint)
+        content = _content(play.asked[name], entry.fingerprint)
         if kind == "edit":
             plain.edit(member_id, content)
             return
@@ -133,6 +136,13 @@ def _of_order(play: Play, plain: Plain, stored: StoredEntry, entry: Entry) -> No
         lines = {one.id: one.quantity for one in asked.lines}
         rest = not lines and asked.amount is None
         plain.refund(member_id, name, lines, asked.amount or 0, rest=rest)
+
+
+def _content(asked: list[Order], fingerprint: bytes) -> Order:
+    """What an entry says of an order: a content that was asked for, as of some message's time."""
+    times = {one.updated_at for one in asked}
+    told = (replace(one, updated_at=at) for one in asked for at in (one.updated_at, *times))
+    return next(one for one in told if one.fingerprint == fingerprint)
 
 
 def _resolve(play: Play, plain: Plain, stored: StoredEntry, entry: Entry, event: str) -> None:
@@ -227,6 +237,23 @@ def _check_orders(play: Play, logs: dict[str, list[StoredEntry]], plain: Plain) 
         if bill.rest and _standing(logs, *paid_to[name]) != Standing.ERASED:
             _check_redemptions(bill, every_ref)
     _check_parked(play, logs, every_ref)
+
+
+def _check_contents(play: Play, logs: dict[str, list[StoredEntry]], plain: Plain) -> None:
+    """An order of a store is what the store said last, whatever came when. A cancelled one is as it
+    was, and one of a member who was restricted or erased as he left it."""
+    every_ref = {stored.ref for log in logs.values() for stored in log}
+    for member_id, contents in play.of_stores:
+        name = contents[0].id
+        is_cancelled = refs.of_order(SOURCE, name, refs.CANCELLED) in every_ref
+        is_erased = _standing(logs, plain.whose(member_id)) == Standing.ERASED
+        assert play.refused[name] <= {IS_RESTRICTED.code, IS_ERASED.code}
+        if is_cancelled or is_erased or play.refused[name]:
+            continue
+        latest = max(contents, key=lambda one: (one.updated_at, one.fingerprint))
+        bill = plain.bills[name]
+        assert bill.content.says_as(latest), name
+        assert bill.paid == (name in play.paid), name
 
 
 def _check_redemptions(bill: Bill, every_ref: set[str]) -> None:

@@ -3,52 +3,23 @@
 Everything runs on the twin, one call to the store after another; whose call is next is drawn.
 """
 
-import dataclasses
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from random import Random
 from typing import Any
 
 import pytest
 
 from chalicelib.kernel.clock import DAY
-from chalicelib.services.context import Context
 from chalicelib.services.sweeps import settle_member
-from tests.fakes.interference import Crash, DiesAfter, interfered
+from tests.fakes.interference import Crash, DiesAfter
 from tests.fakes.referrals import brings, buys, code_of, program, settle, state
 from tests.fakes.rules import opened
 from tests.fakes.shop import Shop, goods
-from tests.simulation.world import Steps
+from tests.simulation.turns import among, at_once
 
 SEEDS = range(40)
 AT_ONCE: dict[str, Any] = {"order": {"min_total": 2000, "return_days": 0}}
-
-
-def among(shop: Shop, around: Callable[[str, partial[Any]], Any]) -> Context:
-    """The shop's context, with something around every call to its store."""
-    context = shop.runtime.context
-    return dataclasses.replace(context, store=interfered(context.store, around))
-
-
-def at_once(shop: Shop, seed: int, *works: Callable[[], Any]) -> list[Any]:
-    """Runs these in turns, as drawn: the shop's own calls too."""
-    steps = Steps(Random(seed))
-
-    def give_way(_: str, call: partial[Any]) -> Any:
-        steps.give_way()
-        return call()
-
-    was = shop.runtime.context
-    shop.runtime.context = among(shop, give_way)
-    try:
-        outcomes = steps.run(works)
-    finally:
-        shop.runtime.context = was
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
-    return outcomes
 
 
 def settles(shop: Shop, *members: str) -> list[Callable[[], None]]:

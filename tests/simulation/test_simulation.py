@@ -9,7 +9,8 @@ import pytest
 
 from chalicelib.domain.ledger.account import Account
 from chalicelib.domain.ledger.entries import Lots
-from chalicelib.services import appending
+from chalicelib.domain.orders import Order
+from chalicelib.services import appending, orders
 from infra.package import ROOT
 from tests.simulation.play import Play
 from tests.simulation.promises import check_all
@@ -99,9 +100,19 @@ def never_applies_what_was_parked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chalicelib.services.orders.apply_parked", lambda *args: args[-1])
 
 
+def takes_what_its_store_said_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Order, "is_outdated_by", lambda *_: False)
+
+
+def believes_every_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orders, "_latest", lambda _, record, asked: (record, asked))
+
+
 @pytest.mark.parametrize(
     "sabotage",
     [
+        takes_what_its_store_said_before,
+        believes_every_message,
         spends_expired_points,
         applies_what_came_before,
         loses_to_a_faster_writer,

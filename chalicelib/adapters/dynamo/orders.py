@@ -43,6 +43,7 @@ class OrderItem(Model):
     parks = NumberAttribute(null=True)
     latest_at = NumberAttribute(null=True)
     latest = BinaryAttribute(legacy_encoding=False, null=True)
+    credited = BooleanAttribute(null=True)
 
 
 class DynamoOrders:
@@ -196,6 +197,7 @@ class DynamoOrders:
             parked=msgspec.msgpack.encode(record.parked) if record.parked else None,
             latest_at=record.latest.at if record.latest else None,
             latest=record.latest.fingerprint if record.latest else None,
+            credited=True if record.credited else None,
         )
 
     def _still_parking(self, found: OrderItem) -> Condition:
@@ -235,6 +237,7 @@ def _record(program_id: str, item: OrderItem) -> OrderRecord:
         paid,
         _parked(item),
         Latest(int(item.latest_at), item.latest) if item.latest_at is not None else None,
+        bool(item.credited),
     )
 
 

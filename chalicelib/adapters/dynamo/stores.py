@@ -89,7 +89,7 @@ class DynamoStores:
                 key,
                 _KEPT,
                 zlib.compress(msgspec.msgpack.encode(said)),
-                revision=said.order.updated_at or 0,
+                revision=said.revision,
                 gpk=_kept_of(program_id, said.order.source),
                 gsk=f"{owner.kind}#{owner.mark}#{key}",
                 expires_at=expires_at // SECOND,
@@ -102,7 +102,7 @@ class DynamoStores:
 
     def unkeep(self, program_id: str, owner: Claim, said: OrderSaid) -> bool:
         key = order_key(said.order.source, said.order.id)
-        return self._records.delete_up_to(_kept(program_id, owner), key, said.order.updated_at or 0)
+        return self._records.delete_up_to(_kept(program_id, owner), key, said.revision)
 
     def unkeep_some(self, program_id: str, source: str, limit: int) -> int:
         found = self._records.by_other(_kept_of(program_id, source), limit=limit)

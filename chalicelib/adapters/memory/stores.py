@@ -88,7 +88,7 @@ class MemoryStores:
         with _LOCK:
             rows = self._kept.setdefault((program_id, owner), {})
             known = rows.get(key)
-            if known is None or (known.order.updated_at or 0) <= (said.order.updated_at or 0):
+            if known is None or known.revision <= said.revision:
                 rows[key] = said
 
     def kept(self, program_id: str, owner: Claim) -> list[OrderSaid]:
@@ -100,7 +100,7 @@ class MemoryStores:
         with _LOCK:
             rows = self._kept.get((program_id, owner), {})
             known = rows.get(key)
-            if known and (known.order.updated_at or 0) > (said.order.updated_at or 0):
+            if known and known.revision > said.revision:
                 return False
             rows.pop(key, None)
             return True

@@ -70,16 +70,17 @@ def record_order(
     """Gives what the order earns; an order from before the member joined earns nothing, unless it
     was kept for him.
 
-    Paid wins over pending, and cancelled over both, in whatever order they come.
+    Paid wins over pending, and cancelled over both, in whatever order they come. Where the store
+    said another content later, the order is paid and keeps that one.
     """
     overtaken = ended_by(story, refs.CANCELLED if command.paid else refs.PAID)
     if overtaken is not None:
         return overtaken
     standing = fold(story, facts)
     if standing is not None:
-        return _restate(
-            head, standing, command.order, command, Kind.ORDER, recorded_at, facts or OrderFacts()
-        )
+        is_outdated = command.order.is_outdated_by(standing.order)
+        content = standing.order if is_outdated else command.order
+        return _restate(head, standing, content, Kind.ORDER, recorded_at, facts or OrderFacts())
     order = command.order
     refusal = refuse_order(order, program, recorded_at)
     if refusal:
@@ -136,14 +137,13 @@ def edit_order(
     cancelled = ended_by(story, refs.CANCELLED)
     if cancelled is not None:
         return cancelled
-    if (command.order.updated_at or 0) < (standing.order.updated_at or 0):
+    if command.order.is_outdated_by(standing.order):
         assert standing.last is not None  # noqa: S101 (it was folded)
         return standing.last
     return _restate(
         head,
         standing,
         command.order,
-        command,
         Kind.ORDER_EDITED,
         recorded_at,
         facts or OrderFacts(),
@@ -201,7 +201,6 @@ def _restate(
     head: Head,
     before: OrderStory,
     content: Order,
-    command: RecordOrder | EditOrder,
     kind: Kind,
     recorded_at: Instant,
     facts: Facts,
@@ -239,7 +238,7 @@ def _restate(
         recorded_at=recorded_at,
         occurred_at=content.placed_at,
         program_version=before.program.version,
-        fingerprint=command.fingerprint,
+        fingerprint=content.fingerprint,
         effects=tuple(effects),
         moves=account.moved(),
         snapshot=account.snapshot(),

@@ -62,6 +62,11 @@ class OrderSaid:
     is_test: bool = False  # nobody paid anything
     seen: Seen = field(default_factory=Seen)  # of who placed it, for the checks of referrals
 
+    @property
+    def revision(self) -> int:
+        """The greater, the later it was said; of what was said at one time what is more final."""
+        return (self.order.updated_at or 0) * len(OrderState) + list(OrderState).index(self.state)
+
 
 @dataclass(frozen=True)
 class RefundSaid:
