@@ -25,7 +25,8 @@ from chalicelib.services.accounts import Row, row_of
 from chalicelib.services.context import Context, Here
 from chalicelib.services.exports import message
 
-ROWS = 10_000  # of a part, counted in entries and members
+ROWS = 10_000  # of a part: half a minute of requests, one after the other
+MEMBER_ROWS = 3  # what a member counts beside his entries: his profile and log are read apart
 MEMBERS_AT_ONCE = 100
 ENTRIES_AT_ONCE = 500
 
@@ -146,7 +147,7 @@ def _add_log(desk: Desk, part: _Part, key: LogKey, version: int) -> int:
     """Adds a member and the entries above a version; the last one where the part is full before
     the log is at its end, otherwise 0."""
     if not version:
-        part.left -= 1
+        part.left -= MEMBER_ROWS
         member = desk.context.store.members.get(key.program_id, key.member_id)
         if member is not None and member.merged_into is None:
             part.add(Kind.MEMBERS, desk.rows.member_row(member))
