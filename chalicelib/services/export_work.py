@@ -128,16 +128,17 @@ def _write(desk: Desk, one: Export, kind: Kind, lines: list[bytes]) -> File:
 def _walk(desk: Desk, part: _Part, place: Place) -> Place | None:
     """Adds logs to a part until it is full; where to go on, None at the end."""
     shard, after, version = place.shard, place.after, place.version
+    program_id = desk.here.program_id
+    if version:
+        version = _add_log(desk, part, LogKey(program_id, after), version)
     while shard < MEMBER_SHARDS:
-        members = desk.context.store.members
-        page = members.of_program(desk.here.program_id, shard, after, MEMBERS_AT_ONCE)
+        if version:
+            return Place(shard, after, version)
+        page = desk.context.store.members.of_program(program_id, shard, after, MEMBERS_AT_ONCE)
         for member_id in page:
-            if part.left <= 0:
+            if version or part.left <= 0:
                 return Place(shard, after, version)
-            version = _add_log(desk, part, LogKey(desk.here.program_id, member_id), version)
-            if version:
-                return Place(shard, after, version)
-            after = member_id
+            after, version = member_id, _add_log(desk, part, LogKey(program_id, member_id), 0)
         if not page:
             shard, after = shard + 1, ""
     return None
