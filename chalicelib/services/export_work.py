@@ -25,7 +25,8 @@ from chalicelib.services.accounts import Row, row_of
 from chalicelib.services.context import Context, Here
 from chalicelib.services.exports import message
 
-ROWS = 10_000  # of a part, counted in entries and members
+ROWS = 10_000  # of a part: half a minute of requests, one after the other
+MEMBER_ROWS = 3  # what a member counts beside his entries: his profile and log are read apart
 MEMBERS_AT_ONCE = 100
 ENTRIES_AT_ONCE = 500
 
@@ -127,16 +128,17 @@ def _write(desk: Desk, one: Export, kind: Kind, lines: list[bytes]) -> File:
 def _walk(desk: Desk, part: _Part, place: Place) -> Place | None:
     """Adds logs to a part until it is full; where to go on, None at the end."""
     shard, after, version = place.shard, place.after, place.version
+    program_id = desk.here.program_id
+    if version:
+        version = _add_log(desk, part, LogKey(program_id, after), version)
     while shard < MEMBER_SHARDS:
-        members = desk.context.store.members
-        page = members.of_program(desk.here.program_id, shard, after, MEMBERS_AT_ONCE)
+        if version:
+            return Place(shard, after, version)
+        page = desk.context.store.members.of_program(program_id, shard, after, MEMBERS_AT_ONCE)
         for member_id in page:
-            if part.left <= 0:
+            if version or part.left <= 0:
                 return Place(shard, after, version)
-            version = _add_log(desk, part, LogKey(desk.here.program_id, member_id), version)
-            if version:
-                return Place(shard, after, version)
-            after = member_id
+            after, version = member_id, _add_log(desk, part, LogKey(program_id, member_id), 0)
         if not page:
             shard, after = shard + 1, ""
     return None
@@ -146,7 +148,7 @@ def _add_log(desk: Desk, part: _Part, key: LogKey, version: int) -> int:
     """Adds a member and the entries above a version; the last one where the part is full before
     the log is at its end, otherwise 0."""
     if not version:
-        part.left -= 1
+        part.left -= MEMBER_ROWS
         member = desk.context.store.members.get(key.program_id, key.member_id)
         if member is not None and member.merged_into is None:
             part.add(Kind.MEMBERS, desk.rows.member_row(member))

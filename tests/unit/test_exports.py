@@ -204,6 +204,29 @@ def test_the_slower_of_two_workers_changes_no_file_that_counts(points: Shop) -> 
     assert set(entries) == set(ledger_of(points, ids))
 
 
+@pytest.mark.usefixtures("small")
+def test_whoever_joins_while_it_runs_is_there_as_a_whole_or_not_at_all(points: Shop) -> None:
+    """He may stand in the roster right before a member whose log is half done."""
+    ids = [points.enrol() for _ in range(4)]
+    for number in range(40):
+        points.order(ids[number % 4], f"o-{number}", goods(1000))
+    export_id = begin(points)
+    queue: list[str] = points.queues.jobs.messages  # type: ignore[attr-defined]
+    for _ in range(12):
+        assert handle(queue.pop(0))
+        for _ in range(8):
+            points.enrol()
+    work(points)
+    rows = read(points, export_id)
+    versions: dict[str, list[int]] = {}
+    for one in rows["entries"]:
+        versions.setdefault(one["member_id"], []).append(one["version"])
+    whole = {one["member_id"]: list(range(1, one["version"] + 1)) for one in rows["heads"]}
+    assert versions == whole
+    assert len(rows["heads"]) == len(whole) == len(rows["members"])
+    assert set(ids) <= set(whole)
+
+
 @pytest.mark.parametrize("name", ["write", "send"])
 def test_what_fails_once_comes_again(
     points: Shop, monkeypatch: pytest.MonkeyPatch, name: str

@@ -40,8 +40,8 @@ class Place:
     """Where the walk through all logs goes on."""
 
     shard: int = 0
-    after: str = ""  # the last member of the shard who is done
-    version: int = 0  # of the next member's entries, the last that is done
+    after: str = ""  # the last member of the shard who was begun
+    version: int = 0  # of his entries, the last that is done; 0: all are
 
 
 @dataclass(frozen=True)
