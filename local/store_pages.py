@@ -26,6 +26,7 @@ class StorePages:
             "buy": lambda shop, asked: self._buy(shop, asked, paid=True),
             "order": lambda shop, asked: self._buy(shop, asked, paid=False),
             "change": self._change,
+            "ask": self._ask,
             "lose": self._lose,
             "pull": self._pull,
             "redeem": self._redeem,
@@ -78,13 +79,20 @@ class StorePages:
         }
 
     def _buy(self, shop: DemoStore, asked: dict[str, Any], *, paid: bool) -> Any:
-        member = self._api.do("GET", f"/v1/members/{asked['member']}")
-        shop.buy(member["email"], paid=paid, code=str(asked["code"]))
+        shop.buy(self._email(asked), paid=paid, code=str(asked["code"]))
         return shop.tell()
 
     def _change(self, shop: DemoStore, asked: dict[str, Any]) -> Any:
         shop.change(str(asked["step"]))
         return shop.tell()
+
+    def _ask(self, shop: DemoStore, asked: dict[str, Any]) -> Any:
+        about = {"customer": {"email": self._email(asked)}}
+        shop.stand_in.tell("customers/data_request", about)
+        return shop.tell()
+
+    def _email(self, asked: dict[str, Any]) -> str:
+        return str(self._api.do("GET", f"/v1/members/{asked['member']}")["email"])
 
     def _lose(self, shop: DemoStore, asked: dict[str, Any]) -> Any:
         shop.are_lost = bool(asked["lost"])
@@ -120,4 +128,5 @@ def _order(order: dict[str, Any], status: str) -> dict[str, Any]:
         "bags": line.get("current_quantity", line["quantity"]),
         "total": order.get("current_total_price") or order["total"],
         "status": status.replace("_", " "),
+        "refunds": len(order["refunds"]),
     }

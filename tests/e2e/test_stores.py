@@ -164,6 +164,13 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
+def press(browser: Browser, selector: str) -> None:
+    """Clicks on something as soon as the page is not waiting for an answer."""
+    found = f"return document.querySelector({selector!r})?.disabled === false"
+    browser.until(lambda: bool(browser.run(found)), f"{selector} was never there to press")
+    browser.click(selector)
+
+
 def test_a_person_buys_in_the_shops_and_sees_what_the_program_hears(
     demo: Demo, browser: Browser, tmp_path: Path
 ) -> None:
@@ -171,24 +178,26 @@ def test_a_person_buys_in_the_shops_and_sees_what_the_program_hears(
     browser.see("#balances", "6 stamps")
     stamps = 6
     for kind in ("shopify", "woocommerce"):
-        browser.click(f"#{kind} [data-does=buy]")
+        press(browser, f"#{kind} [data-does=buy]")
         stamps += 2
         browser.see("#balances", f"{stamps} stamps")
-        browser.see("#log", f"{kind}  order")
-        browser.click(f"#{kind} .lost")
-        browser.click(f"#{kind} [data-step=refund]")
-        browser.see("#log", "no answer  lost")
-        browser.click(f"#{kind} [data-does=pull]")
+        browser.see("#log", f"{kind}: order")
+        press(browser, f"#{kind} .lost")
+        press(browser, f"#{kind} [data-step=refund]")
+        browser.until(lambda: browser.text("#log .push") != "", "no message was lost")
+        press(browser, f"#{kind} [data-does=pull]")
         stamps -= 1
         browser.see("#balances", f"{stamps} stamps")
         browser.see(f"#{kind} .pull", "orders,")
-        browser.click(f"#{kind} .lost")
-    browser.click("#shopify [data-does=redeem]")
+        press(browser, f"#{kind} .lost")
+    press(browser, "#shopify [data-does=redeem]")
     browser.see("#balances", f"{stamps - 3} stamps")
-    browser.see("#shopify .code", "is a code of the shop")
-    browser.click("#shopify .use")
-    browser.click("#shopify [data-does=buy]")
+    browser.see("#shopify .code", "is good in the shop")
+    press(browser, "#shopify .use")
+    press(browser, "#shopify [data-does=buy]")
     browser.see("#shopify .order", "20.00")
     browser.see("#shopify .code", "no more")
+    press(browser, "#shopify [data-does=ask]")
+    browser.see("#shopify .troubles", "data_request")
     browser.screenshot(tmp_path / "stores.png")
     assert browser.text("#trouble") == ""
