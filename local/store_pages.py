@@ -7,7 +7,7 @@ from typing import Any
 from infra.progress import Failed
 from local.client import Client
 from local.pages import NOT_FOUND, Answer, Request, file
-from local.seed import MEMBERS, Demo
+from local.seed import Demo, members_of
 from local.stores import PRICE, DemoStore
 
 _TROUBLES = 4
@@ -44,17 +44,13 @@ class StorePages:
         if request.path == "":
             return file("store.html")
         if request.path == "/members":
-            return Answer.of([self._known(name.lower()) for name, *_ in MEMBERS])
+            return Answer.of(members_of(self._api))
         if request.path == "/state":
             return Answer.of(self._state(request.query["member"]))
         kind, _, action = request.path.removeprefix("/").partition("/")
         if request.method != "POST" or kind not in self._shops or action not in self._actions:
             return NOT_FOUND
         return Answer.of(self._actions[action](self._shops[kind], request.json))
-
-    def _known(self, external_id: str) -> dict[str, Any]:
-        found = self._api.do("GET", f"/v1/members?external_id={external_id}")["data"]
-        return {"id": found[0]["id"], "name": found[0]["given_name"]}
 
     def _state(self, member_id: str) -> dict[str, Any]:
         account = self._api.do("GET", f"/v1/members/{member_id}/account")

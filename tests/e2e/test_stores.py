@@ -1,8 +1,8 @@
 """Shops on Shopify and WooCommerce, connected to the deployed package: their messages come by HTTP,
 what takes its time is done by the queue's worker, and every function has its own role alone."""
 
-import time
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,7 @@ from local.seed import Demo, seed
 from local.stores import DemoStore
 from tests.e2e.browser import Browser, running_browser
 from tests.e2e.conftest import Deployment
-
-WITHIN_SECONDS = 60
+from tests.e2e.test_story import HOUR_HAS_COME, until
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +52,6 @@ class Buyer:
         return int(balances["stamps"][state])
 
 
-def until(holds: Callable[[], bool], what: str) -> None:
-    ends = time.monotonic() + WITHIN_SECONDS
-    while not holds():
-        assert time.monotonic() < ends, f"{what} did not happen within {WITHIN_SECONDS} s"
-        time.sleep(0.1)
-
-
 def tell(shop: DemoStore) -> set[str]:
     """What became of the new messages."""
     told = shop.tell()
@@ -95,13 +87,21 @@ def test_a_message_that_the_store_did_not_sign_is_refused(shop: DemoStore, api: 
     assert buyer.stamps("pending") == buyer.stamps() == 0
 
 
-def test_what_no_message_told_a_pull_finds(shop: DemoStore, api: Client) -> None:
-    buyer = Buyer(api, f"lost-{shop.kind}")
+@pytest.mark.parametrize("asked", [True, False], ids=["asked for", "by the hour"])
+def test_what_no_message_told_a_pull_finds(
+    deployment: Deployment, shop: DemoStore, api: Client, *, asked: bool
+) -> None:
+    buyer = Buyer(api, f"lost-{shop.kind}-{asked}")
     shop.are_lost = True
     shop.buy(buyer.email, paid=True)
     shop.tell()
     shop.are_lost = False
-    assert api.do("POST", f"{shop.path}/pull") == {"status": "queued"}
+    if asked:
+        assert api.do("POST", f"{shop.path}/pull") == {"status": "queued"}
+    else:
+        deployment.cloud.client("lambda").invoke(
+            FunctionName=deployment.names["OnHour"], Payload=json.dumps(HOUR_HAS_COME)
+        )
     until(lambda: buyer.stamps() == 2, "the pull")
     until(lambda: not api.do("GET", shop.path)["pull"]["running"], "its end")
     assert tell_again(shop) == {"unchanged"}
