@@ -5,9 +5,10 @@ The ARNs below only have the right shape: `infra/` puts the real ones in their p
 
 from typing import Any
 
+from chalicelib.api import rows
 from chalicelib.api.application import RegularsApp
 from chalicelib.api.resources import RESOURCES
-from chalicelib.events import google, router, stores, time, wallet, webhooks
+from chalicelib.events import google, jobs, router, stores, time, wallet, webhooks
 from chalicelib.events import operator as operations
 
 app = RegularsApp(RESOURCES)
@@ -56,6 +57,12 @@ def on_webhooks(event: Any) -> dict[str, Any]:
 def on_stores(event: Any) -> dict[str, Any]:
     """What takes its time of connected stores."""
     return stores.on_stores(event.to_dict())
+
+
+@app.on_sqs_message(queue_arn=_QUEUE, batch_size=1)
+def on_jobs(event: Any) -> dict[str, Any]:
+    """Parts of imports and exports, whose rows are as the API says them."""
+    return jobs.on_jobs(event.to_dict(), rows)
 
 
 @app.schedule("rate(1 hour)")

@@ -16,7 +16,9 @@ from chalicelib.adapters.vault import Vault
 from chalicelib.domain.ports import (
     ApplePassBuilder,
     ApplePushService,
+    Files,
     GoogleWallet,
+    IdentityIssuers,
     Metrics,
     Payments,
     Queue,
@@ -61,6 +63,8 @@ class Settings:
     due_queue_url: str
     webhooks_queue_url: str
     stores_queue_url: str
+    jobs_queue_url: str
+    files_bucket: str
     base_url: str  # empty: as each caller reached us
     parameters_path: str
     apns_host: str
@@ -84,6 +88,8 @@ class Settings:
             due_queue_url=environment.get("DUE_QUEUE_URL", ""),
             webhooks_queue_url=environment.get("WEBHOOKS_QUEUE_URL", ""),
             stores_queue_url=environment.get("STORES_QUEUE_URL", ""),
+            jobs_queue_url=environment.get("JOBS_QUEUE_URL", ""),
+            files_bucket=environment.get("FILES_BUCKET", ""),
             base_url=environment.get("BASE_URL", "").rstrip("/"),
             parameters_path=environment["PARAMETERS_PATH"],
             apns_host=environment.get("APNS_HOST") or APPLE_PUSH_HOST,
@@ -122,7 +128,7 @@ class Runtime:
             sealer=Vault(keyring.key("store secrets")),
             base_url=settings.base_url,
         )
-        self.doorkeeper = Doorkeeper(self.context)
+        self.doorkeeper = Doorkeeper(self.context, lambda: self.issuers)
         self._builders: dict[str, ApplePassBuilder] = {}
         self._push_services: dict[str, ApplePushService] = {}
         self._payments: dict[str, Payments] = {}
@@ -184,6 +190,20 @@ class Runtime:
         keys = KEYS_URL if real else f"{self._settings.google_wallet_url}/keys"
         return GoogleCallbacks(google["issuer_id"], Http(), self.context.clock, keys)
 
+    @cached_property
+    def issuers(self) -> IdentityIssuers | None:
+        """Whose ID tokens are good beside our own tokens; None where no program has an issuer."""
+        names = [name for name in self._parameters if name.startswith("oidc.")]
+        if not names:
+            return None
+        from chalicelib.adapters.oidc import REQUEST_SECONDS, IssuerClient, OidcIssuers
+        from chalicelib.adapters.public_http import PublicHttp
+
+        told = {name.partition(".")[2]: json.loads(self._parameters[name]) for name in names}
+        clients = [IssuerClient(of, one["issuer"], one["audience"]) for of, one in told.items()]
+        local = self._settings.local_webhooks
+        return OidcIssuers(clients, PublicHttp(allow_local=local, seconds=REQUEST_SECONDS))
+
     def store_system(self, kind: StoreKind) -> StoreSystem:
         """Who reads what stores of a kind say."""
         if kind not in self._systems:
@@ -221,6 +241,13 @@ class Runtime:
         from chalicelib.adapters.webhooks import Webhooks
 
         return Webhooks(allow_local=self._settings.local_webhooks)
+
+    @cached_property
+    def files(self) -> Files:
+        """Where the files of imports and exports lie."""
+        from chalicelib.adapters.s3 import S3Files
+
+        return S3Files(self._settings.files_bucket, self._settings.region)
 
     def wallets(self, program_id: str, mode: Mode, google: Queue) -> Wallets:
         """The wallets that a program may reach: a test program never reaches a real phone.
@@ -329,6 +356,7 @@ class Queues:
     webhooks: Queue  # entries that were written, and deliveries that are due
     stores: Queue  # what takes its time of connected stores
     parked: Queue  # records that we could not read
+    jobs: Queue  # parts of imports and exports
 
 
 _RUNTIME: list[Runtime] = []
@@ -386,4 +414,5 @@ def _queues_of(settings: Settings) -> Queues:
         webhooks=SqsQueue(settings.webhooks_queue_url, settings.region),
         stores=SqsQueue(settings.stores_queue_url, settings.region),
         parked=SqsQueue(settings.parked_queue_url, settings.region),
+        jobs=SqsQueue(settings.jobs_queue_url, settings.region),
     )

@@ -22,7 +22,7 @@ from packaging.requirements import Requirement
 from infra.progress import Failed, say, step
 from infra.shell import run
 
-SERVICES = ("dynamodb", "sqs", "ssm", "sts")  # what botocore can call from within a Lambda
+SERVICES = ("dynamodb", "s3", "sqs", "ssm", "sts")  # what botocore can call from within a Lambda
 TASK_ROOT = "/var/task"
 _WHEELS = {"x86_64": "manylinux2014_x86_64", "arm64": "manylinux2014_aarch64"}
 # Chalice puts its own runtime into the package; the rest of it is a command line tool.

@@ -25,8 +25,12 @@ def _session() -> Session:
     return get_session()
 
 
-def make_client(service: str, region: str, endpoint: str | None = None) -> Any:
-    """A low-level client. Credentials and endpoints are those of the environment."""
+def make_client(
+    service: str, region: str, endpoint: str | None = None, config: Config | None = None
+) -> Any:
+    """A low-level client. Credentials and endpoints are those of the environment; `config` says
+    what this service needs beside what all have."""
+    merged = _CONFIG.merge(config) if config is not None else _CONFIG
     return _session().create_client(
-        service, region_name=region, endpoint_url=endpoint, config=_CONFIG
+        service, region_name=region, endpoint_url=endpoint, config=merged
     )

@@ -1,9 +1,8 @@
 """Many orders in one call: each is recorded, refused or repeated for itself."""
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -18,20 +17,28 @@ from chalicelib.api.endpoints import (
     outcome_of,
     too_large,
 )
-from chalicelib.api.orders import OrderRequest, OrderView, record, with_member
+from chalicelib.api.orders import (
+    MemberReference,
+    OrderRequest,
+    OrderView,
+    order_answer,
+    order_of,
+    profile_of,
+    remember_buyer,
+    reserved,
+)
 from chalicelib.api.problems import Problem, problem_of
 from chalicelib.domain.errors import Refusal
-from chalicelib.kernel.meter import Units, current, measured
+from chalicelib.services import bulk, members
+from chalicelib.services.bulk import Outcome, Recording
+from chalicelib.services.side_by_side import side_by_side
 
 MAX_ORDERS = 100
 MAX_BATCH_BYTES = 4_000_000  # Lambda takes 6 MB, with what API Gateway puts around it
-THREADS = 16  # below the connections that the store's client keeps
 
 resource = Resource(__name__, "orders")
 
 _WHAT = "an order of a batch"
-A = TypeVar("A")
-B = TypeVar("B")
 
 
 class BatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,52 +84,71 @@ def record_orders(call: Call) -> BatchView:
     Members go side by side, one member's orders one after the other. Each has a row with the
     status that it would have had alone; to send the whole batch again repeats nothing.
     """
-    with ThreadPoolExecutor(THREADS) as threads:
-        asked = _side_by_side(threads, lambda raw: _asked(call, raw), call.body.orders)
-        queues: dict[str | int, list[int]] = {}
-        for index, one in enumerate(asked):
-            whose = one.member_id if isinstance(one, OrderRequest) else None
-            queues.setdefault(whose or index, []).append(index)
-        done = _side_by_side(
-            threads,
-            lambda queue: [_row(call, index, asked[index]) for index in queue],
-            queues.values(),
-        )
-    rows = [row for queue in done for row in queue]
-    return BatchView(sorted(rows, key=lambda row: row.index))
+    requests = [_request(raw) for raw in call.body.orders]
+    found = _found(call, requests)
+    asked = side_by_side(
+        lambda one: outcome_of(_WHAT, lambda: _recording(call, one, found)), requests
+    )
+    outcomes = bulk.record_orders(call.context, call.here, asked)
+    rows = zip(requests, outcomes, strict=True)
+    return BatchView([_row(call, index, *row) for index, row in enumerate(rows)])
 
 
-def _asked(call: Call, raw: msgspec.Raw) -> OrderRequest | Refusal:
-    """The order of one row, and whose it is: `member_id` is known."""
+def _request(raw: msgspec.Raw) -> OrderRequest | Refusal:
     if len(memoryview(raw)) > MAX_BODY_BYTES:
         return too_large(MAX_BODY_BYTES)
     outcome: OrderRequest | Refusal = outcome_of(
-        _WHAT, lambda: with_member(call, decode_json(bytes(raw), OrderRequest))
+        _WHAT, lambda: decode_json(bytes(raw), OrderRequest)
     )
     return outcome
 
 
-def _row(call: Call, index: int, asked: OrderRequest | Refusal) -> BatchRow:
-    outcome: Answer | Refusal = (
-        asked if isinstance(asked, Refusal) else outcome_of(_WHAT, lambda: record(call, asked))
+def _found(
+    call: Call, requests: Sequence[OrderRequest | Refusal]
+) -> dict[MemberReference, str | Refusal | None]:
+    """The ids of those who are named otherwise, all looked for at once."""
+    named = (one.member for one in requests if isinstance(one, OrderRequest))
+    wanted = list(dict.fromkeys(one for one in named if one is not None))
+    profiles = [profile_of(one) for one in wanted]
+    ids = outcome_of(_WHAT, lambda: members.claimants(call.context, call.here, profiles))
+    return (
+        dict.fromkeys(wanted, ids)
+        if isinstance(ids, Refusal)
+        else dict(zip(wanted, ids, strict=True))
     )
-    if isinstance(outcome, Refusal):
-        problem = problem_of(outcome)
+
+
+def _recording(
+    call: Call,
+    request: OrderRequest | Refusal,
+    found: Mapping[MemberReference, str | Refusal | None],
+) -> Recording | Refusal:
+    """What shall be recorded for whom."""
+    if isinstance(request, Refusal):
+        return request
+    order = reserved(request.source) or order_of(request, request.source)
+    if isinstance(order, Refusal):
+        return order
+    member_id = request.member_id or (found[request.member] if request.member else None)
+    if member_id is None or isinstance(member_id, Refusal):
+        return member_id or members.NOT_FOUND
+    remember_buyer(call.context, call.here, member_id, request)
+    return Recording(member_id, order, request.status == "paid")
+
+
+def _row(call: Call, index: int, request: OrderRequest | Refusal, outcome: Outcome) -> BatchRow:
+    answer: Answer | Refusal = outcome_of(_WHAT, lambda: _answer(call, request, outcome))
+    if isinstance(answer, Refusal):
+        problem = problem_of(answer)
         return BatchRow(index, problem.status, replayed=False, order=None, problem=problem)
-    status = outcome.status or HTTPStatus.CREATED
-    return BatchRow(index, status, outcome.replayed, outcome.body, None)
+    return BatchRow(index, HTTPStatus.CREATED, answer.replayed, answer.body, None)
 
 
-def _side_by_side(
-    threads: ThreadPoolExecutor, work: Callable[[A], B], items: Iterable[A]
-) -> list[B]:
-    """Works on all at once; what each cost is counted for the call."""
-
-    def counted(item: A) -> tuple[B, Units]:
-        with measured() as units:
-            return work(item), units
-
-    done = list(threads.map(counted, items))
-    for _, units in done:
-        current().add(units)
-    return [result for result, _ in done]
+def _answer(call: Call, request: OrderRequest | Refusal, outcome: Outcome) -> Answer | Refusal:
+    """Raises what was raised for the order."""
+    if isinstance(outcome, Exception):
+        raise outcome
+    if isinstance(outcome, Refusal):
+        return outcome
+    assert isinstance(request, OrderRequest)  # noqa: S101 (a refusal stays one)
+    return order_answer(call, outcome, request.status)

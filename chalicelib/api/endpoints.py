@@ -235,9 +235,10 @@ def _handle(route: Route, request: Request, path_parameters: dict[str, str]) -> 
     caller = None
     here = None
     if route.callers:
-        caller = _caller(request, runtime)
-        if caller is None:
-            return _UNAUTHORIZED
+        found = _caller(request, runtime)
+        if isinstance(found, Refusal):
+            return found
+        caller = found
         if caller.role not in route.callers or _foreign_origin(caller, request):
             return _FORBIDDEN
         if caller.key is not None and not caller.key.may(route.scope):
@@ -295,11 +296,11 @@ def _audited(route: Route, call: Call, path_parameters: dict[str, str]) -> Any:
     return outcome
 
 
-def _caller(request: Request, runtime: "wiring.Runtime") -> Caller | None:
+def _caller(request: Request, runtime: "wiring.Runtime") -> Caller | Refusal:
     scheme, _, credential = str(request.headers.get("authorization", "")).partition(" ")
     if scheme.lower() != "bearer" or not credential.isascii():
-        return None
-    return runtime.doorkeeper.caller(credential.strip())
+        return _UNAUTHORIZED
+    return runtime.doorkeeper.caller(credential.strip()) or _UNAUTHORIZED
 
 
 def _foreign_origin(caller: Caller, request: Request) -> bool:

@@ -38,7 +38,7 @@ from chalicelib.api.views import (
 )
 from chalicelib.domain.access.callers import Role
 from chalicelib.domain.errors import FieldError, Refusal
-from chalicelib.domain.members.member import Consent, Member, Profile
+from chalicelib.domain.members.member import COUNTRY, LOCALE, Consent, Member, Profile
 from chalicelib.domain.referrals.checks import Seen
 from chalicelib.kernel.clock import from_datetime
 from chalicelib.kernel.patterns import whole
@@ -50,8 +50,8 @@ resource = Resource(__name__, "members")
 
 Email = Annotated[str, Meta(min_length=3, max_length=254)]
 Phone = Annotated[str, Meta(min_length=7, max_length=40, description="E.164, +49 151 ...")]
-Country = Annotated[str, Meta(pattern=whole(r"[A-Z]{2}"), description="ISO 3166-1 alpha-2.")]
-Locale = Annotated[str, Meta(pattern=whole(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*"))]
+Country = Annotated[str, Meta(pattern=whole(COUNTRY), description="ISO 3166-1 alpha-2.")]
+Locale = Annotated[str, Meta(pattern=whole(LOCALE))]
 Attributes = Annotated[
     dict[
         Annotated[str, Meta(pattern=whole(r"[a-z][a-z0-9_]{0,39}"))],
@@ -196,7 +196,7 @@ def enrol(call: Call) -> Answer | Refusal:
     request: EnrolRequest = call.body
     fields = {name: getattr(request, name) for name in request.__struct_fields__}
     code, asked = fields.pop("referral_code"), fields.pop("traces")
-    errors = _check(fields)
+    errors = check_fields(fields)
     known_caller = call.caller is not None and call.caller.role is Role.SECRET_KEY
     if request.attributes and not known_caller:
         errors.append(FieldError("attributes", "are the shop's word: prices may depend on them"))
@@ -283,7 +283,7 @@ def change(call: Call, member_id: str) -> Answer | Refusal:
     request: ChangeRequest = call.body
     named = {name: getattr(request, name) for name in request.__struct_fields__}
     changes: dict[str, Any] = {name: value for name, value in named.items() if value is not UNSET}
-    errors = _check(changes)
+    errors = check_fields(changes)
     if errors:
         return Refusal("invalid_request", "the member cannot be changed so", tuple(errors))
     consents: tuple[Consent, ...] = ()
@@ -391,7 +391,8 @@ def told_of(member_id: str, was: MemberView, now: MemberView) -> Told:
     )
 
 
-def _check(fields: dict[str, Any]) -> list[FieldError]:
+def check_fields(fields: dict[str, Any]) -> list[FieldError]:
+    """What is wrong with the texts of a profile."""
     texts = {name: value for name, value in fields.items() if isinstance(value, str)}
     errors = [
         FieldError(name, "holds control characters")

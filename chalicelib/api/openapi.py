@@ -56,7 +56,12 @@ def _described(
 _SECURITY = {
     "secret_key": {"type": "http", "scheme": "bearer", "description": "`rk_...`, for servers."},
     "publishable_key": {"type": "http", "scheme": "bearer", "description": "`pk_...`, for pages."},
-    "member_token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    "member_token": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "Minted by us, or an ID token of the program's OIDC issuer.",
+    },
 }
 _SCHEMES = {
     Role.SECRET_KEY: "secret_key",

@@ -48,6 +48,7 @@ from chalicelib.kernel.clock import EARLIEST, from_datetime, to_rfc3339
 from chalicelib.kernel.money import format_amount, is_currency
 from chalicelib.kernel.patterns import whole
 from chalicelib.services import members, orders, quotes, refunds, traces
+from chalicelib.services.context import Context, Here
 from chalicelib.services.quotes import Offered, Quote
 from chalicelib.services.refunds import OrderChange
 
@@ -284,7 +285,8 @@ def record_order(call: Call) -> Answer | Refusal:
     Once for ever for one source and id: the same order again is answered with what it gave the
     first time, another content is refused. A pending order is sent again when it is paid.
     """
-    return record(call, call.body)
+    request: OrderRequest = call.body
+    return reserved(request.source) or take_order(call, request.source, request)
 
 
 @resource.endpoint(
@@ -298,7 +300,7 @@ def confirm_order(call: Call, source: str, order_id: str) -> Answer | Refusal:
     changed = orders.confirm_order(call.context, call.here, source, order_id)
     if isinstance(changed, Refusal):
         return changed
-    return _order_answer(call, changed, "confirmed")
+    return order_answer(call, changed, "confirmed")
 
 
 @resource.endpoint(
@@ -313,7 +315,7 @@ def cancel_order(call: Call, source: str, order_id: str) -> Answer | Refusal:
 
     The cancellation of an order that was not sent yet is kept (202) until it is.
     """
-    return _reserved(source) or take_cancellation(call, source, order_id)
+    return reserved(source) or take_cancellation(call, source, order_id)
 
 
 @resource.endpoint(
@@ -332,7 +334,7 @@ def refund_order(call: Call, source: str, order_id: str) -> Answer | Refusal:
     ever for one refund id of an order. A refund that comes before its order is kept (202) until
     the order comes.
     """
-    return _reserved(source) or take_refund(call, source, order_id, call.body)
+    return reserved(source) or take_refund(call, source, order_id, call.body)
 
 
 @resource.endpoint(
@@ -370,39 +372,17 @@ def quote(call: Call) -> QuoteView | Refusal:
     )
 
 
-def record(call: Call, request: OrderRequest) -> Answer | Refusal:
-    """An order that the shop sent."""
-    return _reserved(request.source) or take_order(call, request.source, request)
-
-
-def with_member(call: Call, request: OrderRequest) -> OrderRequest:
-    """The order with its member's id, where it names the member in another way and he is found."""
-    if request.member_id is not None or request.member is None:
-        return request
-    member_id = _find(call, request.member)
-    if member_id is None:
-        return request
-    return msgspec.structs.replace(request, member_id=member_id, member=None)
-
-
 def take_order(
     call: Call, source: str, request: SentOrder, *, editable: bool = False
 ) -> Answer | Refusal:
     """An order that the shop or one of its stores sent."""
-    errors = [*_check_basket(request), *_check_request(request)]
-    if errors:
-        return Refusal("invalid_request", "the order cannot be taken", tuple(errors))
-    member_id = request.member_id or _find(call, request.member)
+    order = order_of(request, source)
+    if isinstance(order, Refusal):
+        return order
+    member_id = request.member_id or find(call.context, call.here, request.member)
     if member_id is None:
         return members.NOT_FOUND
-    order = replace(
-        _order(request, source, request.id, from_datetime(request.placed_at)),
-        redemptions=request.redemptions,
-        updated_at=from_datetime(request.updated_at) if request.updated_at else None,
-    )
-    if request.buyer is not None:
-        seen = Seen(**msgspec.structs.asdict(request.buyer))
-        traces.remember(call.context, call.here, member_id, seen)
+    remember_buyer(call.context, call.here, member_id, request)
     changed = orders.record_order(
         call.context,
         call.here,
@@ -413,7 +393,37 @@ def take_order(
     )
     if isinstance(changed, Refusal):
         return changed
-    return _order_answer(call, changed, request.status)
+    return order_answer(call, changed, request.status)
+
+
+def order_of(request: SentOrder, source: str) -> Order | Refusal:
+    """The order that was sent, or what is wrong with it."""
+    errors = [*_check_basket(request), *_check_request(request)]
+    if errors:
+        return Refusal("invalid_request", "the order cannot be taken", tuple(errors))
+    return replace(
+        _order(request, source, request.id, from_datetime(request.placed_at)),
+        redemptions=request.redemptions,
+        updated_at=from_datetime(request.updated_at) if request.updated_at else None,
+    )
+
+
+def find(context: Context, here: Here, reference: MemberReference | None) -> str | None:
+    """The id of whom the shop means."""
+    found = members.find(context, here, profile_of(reference)) if reference else None
+    return found.id if found else None
+
+
+def profile_of(reference: MemberReference) -> Profile:
+    """What whom the shop means is found by."""
+    return Profile(**msgspec.structs.asdict(reference))
+
+
+def remember_buyer(context: Context, here: Here, member_id: str, request: SentOrder) -> None:
+    """Keeps what the order tells of the buyer, for the checks of referrals."""
+    if request.buyer is not None:
+        seen = Seen(**msgspec.structs.asdict(request.buyer))
+        traces.remember(context, here, member_id, seen)
 
 
 def take_cancellation(call: Call, source: str, order_id: str) -> Answer | Refusal:
@@ -424,7 +434,7 @@ def take_cancellation(call: Call, source: str, order_id: str) -> Answer | Refusa
         return changed
     if isinstance(changed, Parked):
         return Answer(ParkedView(source, order_id), HTTPStatus.ACCEPTED)
-    return _order_answer(call, changed, "cancelled")
+    return order_answer(call, changed, "cancelled")
 
 
 def take_refund(call: Call, source: str, order_id: str, request: RefundRequest) -> Answer | Refusal:
@@ -462,7 +472,8 @@ _STATUSES = {
 }
 
 
-def _order_answer(call: Call, changed: OrderChange, status: str) -> Answer:
+def order_answer(call: Call, changed: OrderChange, status: str) -> Answer:
+    """What an order gave, as its caller is told."""
     first = changed.first
     view = OrderView(
         source=changed.record.order.source,
@@ -481,7 +492,8 @@ def _tier_changed(call: Call, changed: OrderChange) -> TierChangeView | None:
     return next(filter(None, views), None)
 
 
-def _reserved(source: str) -> Refusal | None:
+def reserved(source: str) -> Refusal | None:
+    """Why orders cannot come from a source; None where they can."""
     if source not in RESERVED_SOURCES:
         return None
     error = FieldError("source", f"{source} is a reserved name")
@@ -503,16 +515,6 @@ def _check_request(request: SentOrder) -> Iterator[FieldError]:
     reference = request.member
     if reference and not exactly_one((reference.external_id, reference.email, reference.phone)):
         yield FieldError("member", "name exactly one of external_id, email and phone")
-
-
-def _find(call: Call, reference: MemberReference | None) -> str | None:
-    if reference is None:
-        return None
-    wanted = Profile(
-        external_id=reference.external_id, email=reference.email, phone=reference.phone
-    )
-    found = members.find(call.context, call.here, wanted)
-    return found.id if found else None
 
 
 def _order(basket: Basket, source: str, order_id: str, placed_at: int) -> Order:

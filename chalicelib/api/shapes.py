@@ -10,6 +10,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from chalicelib.domain.members.member import LONGEST_NAME
 from chalicelib.kernel.money import MAX_AMOUNT
 from chalicelib.kernel.patterns import whole
 
@@ -34,7 +35,7 @@ CurrencyName = Annotated[
     str, Meta(min_length=1, max_length=40, description="The program's name: points, stamps, ...")
 ]
 ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
-Name = Annotated[str, Meta(min_length=1, max_length=80)]
+Name = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
 Moment = Annotated[datetime, Meta(tz=True)]
 Day = Annotated[
     str, Meta(pattern=whole(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), extra_json_schema={"format": "date"})

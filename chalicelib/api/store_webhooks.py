@@ -69,6 +69,8 @@ def receive_message(call: Call, store_id: str) -> StoreHeardView | Refusal:
 def _answer(counter: Counter, heard: Heard) -> StoreHeardView:
     stores, store_id = counter.context.store.stores, counter.connection.id
     stores.count(store_id, heard.topic if heard.known else UNKNOWN_TOPIC)
+    if not heard.facts:  # a ping may be anyone's: nothing is kept of it
+        return StoreHeardView("ignored")
     if stores.heard(store_id, heard.id):
         return StoreHeardView("repeated")
     done = receive(counter, wiring.queues().stores, heard.topic, heard.facts)

@@ -50,7 +50,8 @@ class ConnectRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
 
 class ChangeStoreRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What shall be otherwise. The old secret is good for a day beside a new one."""
+    """What shall be otherwise. The old secret is good for a day beside a new one; a new address
+    needs the token anew."""
 
     address: Address | UnsetType = UNSET
     secret: GivenSecret | UnsetType = UNSET
@@ -96,7 +97,7 @@ class TroubleView(msgspec.Struct, frozen=True):
     """Something that could not be done, that was missed, or that somebody must answer.
 
     `missed_message` was found by a pull and counts now; `data_request` must be answered by the
-    shop; anything else is the code of a refusal.
+    shop; anything else is the code of a refusal. The same is told once a day.
     """
 
     at: MomentText

@@ -7,10 +7,13 @@ from hashlib import sha256
 from typing import Protocol
 
 from chalicelib.domain.access.audit import AuditRow
+from chalicelib.domain.access.callers import Identity
 from chalicelib.domain.access.keys import ApiKey
 from chalicelib.domain.cards.card import Card, Colors, IssuedPass
 from chalicelib.domain.cards.message import PassMessage, Said
 from chalicelib.domain.errors import Refusal
+from chalicelib.domain.jobs.exports import Export
+from chalicelib.domain.jobs.imports import Import, RowError
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.commands import RefundOrder
 from chalicelib.domain.ledger.entries import LogKey, StoredEntry
@@ -216,10 +219,11 @@ class RefreshProgress:
 
 
 PASS_SHARDS = 4  # of a program's passes, so that many change at once
+MEMBER_SHARDS = PASS_SHARDS  # of its members, so that many join at once
 
 
 def shard_of(member_id: str) -> int:
-    """In which part of the program's passes a member's is listed."""
+    """In which part of the program's passes, and of its members, a member is listed."""
     return sha256(member_id.encode()).digest()[0] % PASS_SHARDS
 
 
@@ -332,6 +336,9 @@ class Ledger(Protocol):
         retry of a put that did commit finds its own entry.
         """
 
+    def append_each(self, entries: Sequence[StoredEntry]) -> list[StoredEntry | None]:
+        """Puts entries of different logs, each for itself as `append` does, in fewer requests."""
+
     def append_all(
         self,
         entries: Sequence[StoredEntry],
@@ -420,8 +427,12 @@ class Orders(Protocol):
     def claim(self, record: OrderRecord) -> OrderRecord:
         """Puts the record if the order has none, and returns the one it has now.
 
-        It has what was parked before.
+        It has what was parked before. The very object `record` comes back, and not only an equal
+        one, where this call was the first to say anything of the order.
         """
+
+    def claim_each(self, records: Sequence[OrderRecord]) -> list[OrderRecord]:
+        """Claims different orders, each for itself as `claim` does, in fewer requests."""
 
     def get(self, program_id: str, source: str, order_id: str) -> OrderRecord | None: ...
 
@@ -487,6 +498,13 @@ class Members(Protocol):
 
     def claimed_by(self, program_id: str, claim: Claim) -> str | None:
         """The id of the member who has the claim."""
+
+    def claimed_by_each(self, program_id: str, claims: Sequence[Claim]) -> dict[Claim, str]:
+        """The same of many claims in fewer requests; those that nobody has are not in it."""
+
+    def of_program(self, program_id: str, shard: int, after: str, limit: int) -> list[str]:
+        """The ids of all who ever joined, erased or not, of one shard: from the one above `after`
+        on."""
 
     def consents(self, program_id: str, member_id: str) -> list[Consent]:
         """Everything that the member ever allowed, forbade or accepted, oldest first."""
@@ -907,12 +925,26 @@ class Stores(Protocol):
 
     def kept(self, program_id: str, owner: Claim) -> list[OrderSaid]: ...
 
-    def unkeep(self, program_id: str, owner: Claim, source: str, order_id: str) -> None: ...
+    def unkeep(self, program_id: str, owner: Claim, said: OrderSaid) -> bool:
+        """Removes a kept order; False where a later change than `said` is kept by now."""
+
+    def unkeep_some(self, program_id: str, source: str, limit: int) -> int:
+        """Removes some of all orders that are kept of a source; how many there were."""
 
     def progress(self, store_id: str) -> Progress | None: ...
 
     def put_progress(self, progress: Progress) -> bool:
         """Writes over that of the revision before; False where another writer came first."""
+
+
+class IdentityIssuers(Protocol):
+    """The OIDC issuers that programs trust."""
+
+    def identity(self, token: str, now: Instant) -> Identity | None:
+        """Of whom a token is, and for which program; None where it is not good `now`.
+
+        Raises `Unavailable` where the issuer's keys cannot be had.
+        """
 
 
 class Sealer(Protocol):
@@ -925,24 +957,66 @@ class Sealer(Protocol):
         """Raises `Corrupt` where it was not sealed for this owner with our key."""
 
 
-class Files(Protocol):
-    """Large files, of imports and exports."""
+class Imports(Protocol):
+    """The imports of programs, and the rows that they refused. Reads of one are strong."""
 
-    def upload_url(self, name: str, expires_in_seconds: int, max_bytes: int) -> str:
+    def create(self, one: Import) -> bool:
+        """False where its id is taken."""
+
+    def get(self, program_id: str, import_id: str) -> Import | None: ...
+
+    def newest(
+        self, program_id: str, after: str | None, limit: int
+    ) -> tuple[list[Import], str | None]:
+        """Newest first, and where to go on after; a moment old perhaps."""
+
+    def put(self, one: Import) -> bool:
+        """Writes over that of the revision before; False where another writer came first."""
+
+    def add_errors(self, one: Import, errors: Sequence[RowError], expires_at: Instant) -> None:
+        """Keeps them, each over the one of its row."""
+
+    def errors(self, program_id: str, import_id: str, after: int, limit: int) -> list[RowError]:
+        """By row, from the one above `after` on."""
+
+
+class Exports(Protocol):
+    """The exports of programs. Reads of one are strong."""
+
+    def create(self, one: Export) -> bool:
+        """False where its id is taken."""
+
+    def get(self, program_id: str, export_id: str) -> Export | None: ...
+
+    def newest(
+        self, program_id: str, after: str | None, limit: int
+    ) -> tuple[list[Export], str | None]:
+        """Newest first, and where to go on after; a moment old perhaps."""
+
+    def put(self, one: Export) -> bool:
+        """Writes over that of the revision before; False where another writer came first."""
+
+
+class Files(Protocol):
+    """Large files, of imports and exports. All but the addresses raise `Unavailable`."""
+
+    def upload_url(self, name: str, expires_in_seconds: int) -> str:
         """Where the caller may put the file, by one PUT."""
 
-    def download_url(self, name: str, expires_in_seconds: int) -> str: ...
+    def download_url(self, name: str, expires_in_seconds: int) -> str:
+        """Where the caller may get the file."""
 
     def size(self, name: str) -> int | None:
         """In bytes; None where there is none."""
 
     def read(self, name: str, start: int, length: int) -> bytes:
-        """So many bytes from `start` on, fewer at the end. Raises `Unavailable`."""
+        """So many bytes from `start` on, fewer at the end."""
 
     def write(self, name: str, content: bytes) -> None:
         """Writes a file over the one there is."""
 
-    def remove(self, name: str) -> None: ...
+    def remove(self, name: str) -> None:
+        """Removes a file; nothing where there is none."""
 
 
 class Counters(Protocol):
@@ -983,4 +1057,6 @@ class Store:
     referrals: Referrals
     webhooks: Webhooks
     stores: Stores
+    imports: Imports
+    exports: Exports
     counters: Counters

@@ -6,10 +6,13 @@ record that nobody can read is parked, so that it does not hold up the rest.
 
 import json
 import logging
+from base64 import b64decode
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from chalicelib import wiring
+from chalicelib.domain.errors import Corrupt
+from chalicelib.domain.ledger.entries import decode
 from chalicelib.services.pass_messages import to_deliver
 from chalicelib.services.passes import PassKey
 from chalicelib.services.refreshes import SETTLE_SECONDS, first_pages
@@ -25,14 +28,14 @@ _LOG = logging.getLogger("regulars")
 def on_ledger(event: dict[str, Any]) -> None:
     """Entries of the ledger: the member's card may have changed, and what is due of him.
 
-    Every entry is an event of outgoing webhooks too.
+    Every entry is an event of outgoing webhooks too. Nobody is told of what an import brought.
     """
     queues = wiring.queues()
     entries = _read(event["Records"], _of_ledger)
-    members = _once(message(one.program_id, one.member_id) for one in entries)
-    queues.wallet.send(members)
-    queues.due.send(members)
-    queues.webhooks.send(_once(map(to_text, entries)))
+    told = [one for one, imported in entries if not imported]
+    queues.wallet.send(_once(message(one.program_id, one.member_id) for one in told))
+    queues.due.send(_once(message(one.program_id, one.member_id) for one, _ in entries))
+    queues.webhooks.send(_once(map(to_text, told)))
 
 
 def on_records(event: dict[str, Any]) -> None:
@@ -63,7 +66,7 @@ def _read(records: Iterable[dict[str, Any]], read: Callable[[Any], T | None]) ->
     for record in records:
         try:
             one = read(record)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, Corrupt):
             _LOG.exception("a record of a stream cannot be read")
             unreadable.append(json.dumps(record, default=str))
             continue
@@ -78,10 +81,12 @@ def _once(messages: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(messages))
 
 
-def _of_ledger(record: dict[str, Any]) -> Announcement:
-    keys = record["dynamodb"]["Keys"]
-    program_id, member_id = keys["pk"]["S"].split("#")
-    return Announcement(program_id, member_id, int(keys["sk"]["S"]))
+def _of_ledger(record: dict[str, Any]) -> tuple[Announcement, bool]:
+    """An entry, and whether an import brought it."""
+    image = record["dynamodb"]["NewImage"]
+    program_id, member_id = image["pk"]["S"].split("#")
+    imported = decode(b64decode(image["body"]["B"])).imported
+    return Announcement(program_id, member_id, int(image["sk"]["S"])), imported
 
 
 def _of_record(record: dict[str, Any]) -> tuple[str, str] | None:

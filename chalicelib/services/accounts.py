@@ -106,7 +106,7 @@ def entries(
     if not found and before is None:
         return NOT_FOUND
     more = len(found) == limit and found[-1].version > 1
-    rows = [_row(context, stored) for stored in found]
+    rows = [row_of(context, stored) for stored in found]
     return EntryPage(rows, found[-1].version if more else None)
 
 
@@ -138,7 +138,7 @@ def statement(
     if last > head.version:
         unwritten = _unwritten(context, here, head, min(end - 1, here.now))
         stored += [one for one in unwritten if first <= one.version <= last]
-    rows = [_row(context, one) for one in stored]
+    rows = [row_of(context, one) for one in stored]
     return Statement(opening, rows, closing, last if last < closing.version else None)
 
 
@@ -197,7 +197,8 @@ def _head_at(context: Context, key: LogKey, version: int) -> Head:
 _NOTED = frozenset({Kind.REFUND, Kind.ADJUSTMENT, Kind.TRANSFER_SENT, Kind.TIER_SET})
 
 
-def _row(context: Context, stored: StoredEntry) -> Row:
+def row_of(context: Context, stored: StoredEntry) -> Row:
+    """An entry, with its note where it may have one."""
     entry = decode(stored.body)
     note = context.store.notes.of(stored.key, stored.ref) if entry.kind in _NOTED else None
     return Row(stored, entry, note)

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
+
 from chalicelib.domain.errors import Contended, Refusal
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.commands import (
@@ -24,7 +26,6 @@ from chalicelib.domain.ledger.referrals import CAPPED, most_friends, terms_of
 from chalicelib.domain.ledger.time import settle
 from chalicelib.domain.ports import Take, Wrote
 from chalicelib.domain.program.program import Program
-from chalicelib.kernel.clock import Instant
 from chalicelib.services.context import Context, Here
 from chalicelib.services.vouchers import changes_with
 
@@ -60,14 +61,21 @@ def append(
     program: Program,
     facts_of: FactsOf = lambda _: None,
     head: Head | None = None,
+    *,
+    is_new: bool = False,
 ) -> Appended | Refusal:
     """Obeys a command once, for ever.
 
     The same command again is answered with the entry that the first made; another command of the
-    same ref is refused. `head` saves the first read to a caller who has just read it. Raises
-    `Contended` where other writers win every try.
+    same ref is refused. `head` saves the first read to a caller who has just read it, or written
+    it. Raises `Contended` where other writers win every try.
+
+    `is_new` saves the story to a caller who knows that after he had `head` the cause was in no log
+    yet (an order that he was the first to claim). Whatever has been written of it since lies above
+    `head`, where the put then fails, and the next try reads the story.
     """
     strong = False
+    untold = is_new and head is not None
     left: dict[int, int] = {}
     for attempt in range(TRIES):
         if head is None or strong:
@@ -75,7 +83,7 @@ def append(
         if head is not None and head.snapshot.merged_into:
             key, head = LogKey(key.program_id, head.snapshot.merged_into), None
             continue
-        story = read_story(context, key, head, command)
+        story = [] if untold and not attempt else read_story(context, key, head, command)
         earlier = next((one for one in story if one.ref == command.ref), None)
         if earlier is not None:
             return replay(earlier, command)
@@ -88,7 +96,7 @@ def append(
         outcome: Appended | Refusal | UsedUp | None = None
         if current is not None:
             facts = _with_budgets(facts_of(story), left)
-            outcome = _try(context, current, story, facts, command, program, here.now)
+            outcome = _try(context, here, current, story, facts, command, program)
         if isinstance(outcome, Appended) or (isinstance(outcome, Refusal) and was_strong):
             return outcome
         if not isinstance(outcome, Refusal):
@@ -145,18 +153,19 @@ def settle_down(context: Context, here: Here, head: Head) -> Head | None:
 
 def _try(
     context: Context,
+    here: Here,
     head: Head,
     story: list[StoredEntry],
     facts: Any,
     command: Command,
     program: Program,
-    now: Instant,
 ) -> Appended | Refusal | UsedUp | None:
-    made = decide(head, story, facts, command, program, now)
+    made = decide(head, story, facts, command, program, here.now)
     if isinstance(made, Refusal):
         return made
     if isinstance(made, StoredEntry):
         return Appended(made, decode(made.body), replayed=True)
+    made = _marked(here, made)
     stored = follow(head, command.ref, made)
     winner = _put(context, stored, made, command)
     if isinstance(winner, (Refusal, UsedUp)):
@@ -166,6 +175,32 @@ def _try(
     return None
 
 
+def foresee(
+    context: Context, here: Here, head: Head, facts: Any, command: Command, program: Program
+) -> Appended | None:
+    """The entry that a command of a cause without a story makes on a head, if it is stored there.
+
+    None where it would be more than one put, or a refusal: `append` knows what to do then.
+    """
+    if settle(head, context.catalog.versions(here.program), here.now):
+        return None
+    made = decide(head, [], facts, command, program, here.now)
+    if not isinstance(made, Entry) or not _is_alone(made):
+        return None
+    made = _marked(here, made)
+    return Appended(follow(head, command.ref, made), made, replayed=False)
+
+
+def _marked(here: Here, made: Entry) -> Entry:
+    """What an import brings says so."""
+    return msgspec.structs.replace(made, imported=True) if here.imports else made
+
+
+def _is_alone(entry: Entry) -> bool:
+    """Whether it takes nothing of what all members share."""
+    return not (entry.budgets or entry.stock_taken or entry.reward)
+
+
 def _put(
     context: Context, stored: StoredEntry, entry: Entry, command: Command | None = None
 ) -> StoredEntry | Refusal | UsedUp | None:
@@ -173,7 +208,7 @@ def _put(
     stock, the budgets of campaigns, vouchers."""
     ledger = context.store.ledger
     of_referral = isinstance(command, OfReferral)
-    if not (entry.budgets or entry.stock_taken or entry.reward or of_referral):
+    if _is_alone(entry) and not of_referral:
         return ledger.append(stored)
     program = context.catalog.version(stored.key.program_id, entry.program_version)
     vouchers = changes_with(context, stored, entry, command, program)

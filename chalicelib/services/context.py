@@ -40,10 +40,11 @@ class Context:
 
 @dataclass(frozen=True)
 class Here:
-    """The program that is called, and what time it is there."""
+    """The program that is called, what time it is there, and whether what is done is history."""
 
     program: ProgramHead
     now: Instant
+    imports: bool = False  # an import brings what happened elsewhere: nobody is told of it
 
     @property
     def program_id(self) -> str:

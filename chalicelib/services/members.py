@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import msgspec
+
 from chalicelib.domain.errors import Contended, Corrupt, FieldError, Refusal
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.commands import Enrol
@@ -23,11 +25,13 @@ from chalicelib.domain.members.member import (
 from chalicelib.domain.ports import Origin
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.canonical import fingerprint
+from chalicelib.kernel.clock import Instant
 from chalicelib.kernel.keys import derived_id, mark
 from chalicelib.services.context import Context, Here
 
 TRIES = 5
 NOT_FOUND = Refusal("member_not_found", "there is no such member")
+EXISTS = Refusal("member_exists", "a member with one of these identities is enrolled already")
 
 
 OriginOf = Callable[[Program, Member], Origin | None]
@@ -48,13 +52,16 @@ def enrol(
     idempotency_key: str | None,
     source: str = "shop",
     origin_of: OriginOf = lambda *_: None,
+    joined_at: Instant | None = None,
 ) -> Enrolled | Refusal:
     """Makes a member, the claims on his identities and an empty account, all or none; and writes
     where he comes from.
 
     The same identities and the same profile again are the same enrolment. An Idempotency-Key
     names the member: his id is derived from it, so that a repeated call meets the member it made.
+    Who joined elsewhere before brings his `joined_at`: what he did since then can earn.
     """
+    joined_at = here.now if joined_at is None else joined_at
     forms = identities(profile)
     errors = check_identities(forms)
     if errors:
@@ -71,12 +78,13 @@ def enrol(
         else derived_id(context.keyring.key("ids"), "mem", here.program_id, idempotency_key)
     )
     member = Member(
-        here.program_id, member_id, profile, claims_of(context, here.program_id, forms), here.now
+        here.program_id, member_id, profile, _claims(context, here.program_id, forms), joined_at
     )
-    command = Enrol(member_id, here.now, _fingerprint(profile))
-    head = Head.before_first(LogKey(here.program_id, member_id), here.now)
+    command = Enrol(member_id, joined_at, _fingerprint(profile))
+    head = Head.before_first(LogKey(here.program_id, member_id), joined_at)
     entry = decide(head, [], None, command, program, here.now)
     assert isinstance(entry, Entry)  # noqa: S101 (nothing refuses an enrolment)
+    entry = msgspec.structs.replace(entry, imported=here.imports)
     said = what_was_said(None, profile, here.now, source)
     origin = origin_of(program, member)
     for _ in range(TRIES):
@@ -114,7 +122,7 @@ def _same(context: Context, known: Member, asked: Member) -> Enrolled | Refusal:
         return Enrolled(known, replayed=True)
     if known.id == asked.id:
         return Refusal("different_request", "the Idempotency-Key was used for another member")
-    return Refusal("member_exists", "a member with one of these identities is enrolled already")
+    return EXISTS
 
 
 @dataclass(frozen=True)
@@ -132,18 +140,21 @@ def change(
     changes: dict[str, Any],
     consents: Sequence[Consent] = (),
     source: str = "shop",
+    *,
+    only_empty: bool = False,
 ) -> Changed | Refusal:
     """Changes the named fields of a profile, and adds consents given or withdrawn.
 
     An identity of another member is refused; so is any change but a consent while the member is
-    restricted.
+    restricted. With `only_empty` a field that has a value keeps it, whoever writes it meanwhile.
     """
     store = context.store.members
     for _ in range(TRIES):
         was = read(context, here, member_id)
         if isinstance(was, Refusal):
             return was
-        profile = with_consents(replace(was.profile, **changes), consents)
+        fields = _empty_of(was.profile, changes) if only_empty else changes
+        profile = with_consents(replace(was.profile, **fields), consents)
         if profile == was.profile:
             return Changed(was, was)
         head = context.store.ledger.head(LogKey(here.program_id, was.id), strong=True)
@@ -158,7 +169,7 @@ def change(
         unknown = _unknown_terms(context, here, was.profile, profile)
         if unknown:
             return Refusal("invalid_request", "there are no such terms", tuple(unknown))
-        claims = claims_of(context, here.program_id, forms)
+        claims = claims_of(context, here, profile)
         member = replace(was, profile=profile, claims=claims, revision=was.revision + 1)
         said = what_was_said(was.profile, profile, here.now, source)
         outcome = store.replace(member, was, said)
@@ -168,6 +179,10 @@ def change(
             error = FieldError(outcome.kind, "is that of another member")
             return Refusal("member_exists", "another member has this identity", (error,))
     raise Contended("the member was changed again and again")
+
+
+def _empty_of(profile: Profile, changes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in changes.items() if getattr(profile, name) is None}
 
 
 def check_terms(program: Program, profile: Profile) -> list[FieldError]:
@@ -202,17 +217,35 @@ def read(context: Context, here: Here, member_id: str) -> Member | Refusal:
     return member or NOT_FOUND
 
 
+def claimant(context: Context, here: Here, profile: Profile) -> str | None:
+    """The id of who enrolled with every identity that `profile` names; he may be merged by now."""
+    claims = claims_of(context, here, profile)
+    found = {context.store.members.claimed_by(here.program_id, claim) for claim in claims}
+    return found.pop() if len(found) == 1 else None
+
+
+def claimants(context: Context, here: Here, profiles: Sequence[Profile]) -> list[str | None]:
+    """The claimant of each, in few requests."""
+    of_each = [claims_of(context, here, profile) for profile in profiles]
+    every = list(dict.fromkeys(claim for claims in of_each for claim in claims))
+    known = context.store.members.claimed_by_each(here.program_id, every)
+    found = ({known.get(claim) for claim in claims} for claims in of_each)
+    return [ids.pop() if len(ids) == 1 else None for ids in found]
+
+
 def find(context: Context, here: Here, profile: Profile) -> Member | None:
     """The member who has every identity that `profile` names."""
-    claims = claims_of(context, here.program_id, identities(profile))
-    found = {context.store.members.claimed_by(here.program_id, claim) for claim in claims}
-    member_id = found.pop() if len(found) == 1 else None
+    member_id = claimant(context, here, profile)
     member = read(context, here, member_id) if member_id else NOT_FOUND
     return None if isinstance(member, Refusal) else member
 
 
-def claims_of(context: Context, program_id: str, forms: dict[str, str]) -> tuple[Claim, ...]:
-    """The claims on identities in their normal form."""
+def claims_of(context: Context, here: Here, profile: Profile) -> tuple[Claim, ...]:
+    """Everything of a profile that only one member may have."""
+    return _claims(context, here.program_id, identities(profile))
+
+
+def _claims(context: Context, program_id: str, forms: dict[str, str]) -> tuple[Claim, ...]:
     key = context.keyring.key("claims")
     return tuple(Claim(kind, mark(key, program_id, kind, form)) for kind, form in forms.items())
 

@@ -33,6 +33,7 @@ def record_order(
     paid: bool = True,
     editable: bool = False,
     credited: bool = False,
+    head: Head | None = None,
 ) -> OrderChange | Refusal:
     """Gives the member what the order earns, once for ever.
 
@@ -40,25 +41,27 @@ def record_order(
     is mended by whatever comes next for the order. The same order with another content is refused,
     or, where it is `editable`, is an edit: the difference is given or taken. Refunds that came
     before their order are applied after it. One that is `credited` earns though it was placed
-    before its member joined.
+    before its member joined. `head` saves the look at the account to a caller who has just written
+    it.
     """
     program = program_for(context, here, order, here.now)
     if isinstance(program, Refusal):
         return program
-    head = _look(context, here, member_id, order)
-    if isinstance(head, Refusal):
-        return head
+    known = _look(context, here, member_id, order, head)
+    if isinstance(known, Refusal):
+        return known
     asked = OrderRecord(here.program_id, member_id, order, order.fingerprint, paid)
     record = context.store.orders.claim(asked)
     if record.member_id != member_id and not _same_member(context, record, member_id):
         return Refusal("order_claimed", "the order belongs to another member")
     command = RecordOrder(order, paid, credited)
-    if editable:
-        appended = _follow(context, here, head, record, command, program)
-    else:
+    if record is asked or not editable:
         _keep(context, record, order)
         facts = facts_of(context, here, record)
-        appended = append(context, here, head.key, command, program, facts, head)
+        is_new = record is asked
+        appended = append(context, here, known.key, command, program, facts, known, is_new=is_new)
+    if editable and (record is not asked or _has_another_content(appended, order)):
+        appended = _follow(context, here, known, record, command, program)
     if appended == IS_ERASED:  # between our look and the claim
         for one in {record.fingerprint: record, asked.fingerprint: asked}.values():
             context.store.orders.forget_customer(replace(one, member_id=record.member_id))
@@ -81,11 +84,6 @@ def _follow(
     then the ledger is brought to that one, whatever this message says; and whoever wrote looks
     again: of two writers the second sees what both have said (docs/decisions/order_edits.md).
     """
-    if record.latest is None and record.fingerprint == command.fingerprint:
-        facts = facts_of(context, here, record)
-        appended = append(context, here, head.key, command, program, facts, head)
-        if not _has_another_content(appended, command.order):
-            return appended
     for attempt in range(TRIES):
         facts = facts_of(context, here, record)
         record, order = _latest(context, record, command.order)
@@ -176,11 +174,13 @@ def confirm_order(
     return appended if isinstance(appended, Refusal) else OrderChange(record, (appended,))
 
 
-def _look(context: Context, here: Here, member_id: str, order: Order) -> Head | Refusal:
+def _look(
+    context: Context, here: Here, member_id: str, order: Order, head: Head | None
+) -> Head | Refusal:
     """The account that the order is for, or why it cannot have it."""
     key = LogKey(here.program_id, member_id)
     ledger = context.store.ledger
-    head = ledger.head(key, strong=False) or ledger.head(key, strong=True)
+    head = head or ledger.head(key, strong=False) or ledger.head(key, strong=True)
     if head is not None and head.snapshot.standing == Standing.CLOSED:
         head = strong_head(context, key)
     if head is None:

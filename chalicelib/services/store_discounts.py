@@ -43,11 +43,12 @@ def bring(context: Context, here: Here, api: StoreApi, code: str) -> None:
 
 def _discount(context: Context, here: Here, voucher: Voucher | None) -> StoreDiscount | None:
     """What the code is good for; None where it is good for nothing."""
-    program = context.catalog.in_force(here.program, here.now)
+    program = _program_of(context, here, voucher)
     reward = _reward_of(context, here, voucher)
     if voucher is None or reward is None or program is None:
         return None
-    if voucher.status(here.now) != GOOD:
+    # One whose money was spent in part would still take off all of it in the store.
+    if voucher.used or voucher.status(here.now) != GOOD:
         return None
     amount, percent = _worth(program, reward, voucher)
     return StoreDiscount(
@@ -71,5 +72,10 @@ def _worth(program: Program, reward: Reward, voucher: Voucher) -> tuple[int | No
 
 
 def _reward_of(context: Context, here: Here, voucher: Voucher | None) -> Reward | None:
-    program = context.catalog.in_force(here.program, here.now)
+    program = _program_of(context, here, voucher)
     return program.rewards_by_id.get(voucher.reward) if program and voucher else None
+
+
+def _program_of(context: Context, here: Here, voucher: Voucher | None) -> Program | None:
+    """That of when it was issued: its code is in a store, whatever is offered now."""
+    return context.catalog.in_force(here.program, voucher.issued_at) if voucher else None

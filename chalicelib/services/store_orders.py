@@ -6,14 +6,18 @@ says so of an account, or says that the address is his. Everything may be said a
 each part of it is once by its own id.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ledger.commands import CancelOrder, RefundOrder
-from chalicelib.domain.ledger.standing import IS_ERASED
+from chalicelib.domain.ledger.standing import IS_ERASED, IS_RESTRICTED
 from chalicelib.domain.members.member import (
+    COUNTRY,
+    LOCALE,
+    LONGEST_NAME,
     Claim,
     Consent,
     Member,
@@ -49,7 +53,8 @@ from chalicelib.services.refunds import OrderChange
 
 RECORDED, UNCHANGED, PARKED, KEPT = "recorded", "unchanged", "parked", "kept"
 IGNORED, TO_FETCH, TO_ERASE, TO_ANSWER = "ignored", "to_fetch", "to_erase", "data_request"
-QUIET = frozenset({RECORDED, UNCHANGED, PARKED, KEPT, IGNORED, TO_FETCH, TO_ERASE})
+TO_FORGET = "to_forget"
+QUIET = frozenset({RECORDED, UNCHANGED, PARKED, KEPT, IGNORED, TO_FETCH, TO_ERASE, TO_FORGET})
 _OF_ANOTHER_CONTENT = frozenset({"unknown_line", "refund_exceeds_order"})
 MARKETING = "marketing.email"
 
@@ -102,20 +107,17 @@ def _vouched_for(counter: Counter, customer: Customer) -> list[Claim]:
 
 
 def _claims(counter: Counter, profile: Profile) -> list[Claim]:
-    forms = identities(profile)
-    return list(members.claims_of(counter.context, counter.here.program_id, forms))
+    return list(members.claims_of(counter.context, counter.here, profile))
 
 
 def credit_kept(
     context: Context, here: Here, member_id: str, owners: Sequence[Claim]
 ) -> list[Took]:
     """Gives a member what was kept for him, oldest order first."""
-    stores = context.store.stores
-    kept = [(owner, said) for owner in owners for said in stores.kept(here.program_id, owner)]
+    kept = [one for owner in owners for one in context.store.stores.kept(here.program_id, owner)]
     done = []
-    for owner, said in sorted(kept, key=lambda one: one[1].order.placed_at):
-        done += _record(context, here, member_id, said, credited=True)
-        stores.unkeep(here.program_id, owner, said.order.source, said.order.id)
+    for said in sorted(kept, key=lambda one: one.order.placed_at):
+        done += _record_kept(context, here, member_id, said, owners)
     return done
 
 
@@ -126,12 +128,24 @@ def credit_account(context: Context, here: Here, member: Member) -> None:
 
 
 def _order(counter: Counter, said: OrderSaid) -> list[Took]:
-    context, here = counter.context, counter.here
-    if said.is_test and here.program.mode is Mode.LIVE:
+    """An order, and the codes of ours that were used for it, whoever it is of."""
+    if said.is_test and counter.here.program.mode is Mode.LIVE:
         return [Took(_name(said.order.id), IGNORED, "a test order")]
+    return [*_give(counter, said), *_codes(counter.context, counter.here, said)]
+
+
+def _give(counter: Counter, said: OrderSaid) -> list[Took]:
+    """An order once recorded stays its member's, whoever is found by it now: what comes back of it
+    is taken from him."""
+    context, here, order = counter.context, counter.here, said.order
+    record = context.store.orders.get(here.program_id, order.source, order.id)
+    if record is not None:
+        claims = (_kept_under(counter, said.customer), _vouched_for(counter, said.customer))
+        known_by = list(dict.fromkeys(one for each in claims for one in each))
+        return _record_kept(context, here, record.member_id, said, known_by)
     member = _find(counter, said.customer)
     if member is not None:
-        return _take_kept(counter, member, said)
+        return _give_to(counter, member, said)
     owners = _keep(counter, said)
     if counter.connection.enrols and said.customer.id is not None:
         done = _enrol(counter, said.customer)
@@ -141,34 +155,63 @@ def _order(counter: Counter, said: OrderSaid) -> list[Took]:
     # Whoever enrolled meanwhile has looked for kept orders before or after ours was there.
     member = _find(counter, said.customer)
     if member is not None:
-        return _take_kept(counter, member, said)
-    return [Took(_name(said.order.id), KEPT if owners else IGNORED, "nobody we know")]
+        return _give_to(counter, member, said)
+    return [Took(_name(order.id), KEPT if owners else IGNORED, "nobody we know")]
 
 
 def _keep(counter: Counter, said: OrderSaid) -> list[Claim]:
+    """Keeps an order without who bought it: what it is kept under is all that is needed."""
+    until = counter.connection.kept_until(said.order.placed_at)
+    if until <= counter.context.clock.now():
+        return []
     owners = _kept_under(counter, said.customer)
-    until = counter.connection.kept_until(counter.context.clock.now())
+    nameless = replace(said, customer=Customer())
     for owner in owners:
-        counter.context.store.stores.keep(counter.here.program_id, owner, said, until)
+        counter.context.store.stores.keep(counter.here.program_id, owner, nameless, until)
     return owners
 
 
-def _take_kept(counter: Counter, member: Member, said: OrderSaid) -> list[Took]:
-    """An order of a member. One from before he joined counts if it was kept for him; where he only
-    has the address that somebody typed, it waits for one of whom the store says so."""
+def _give_to(counter: Counter, member: Member, said: OrderSaid) -> list[Took]:
+    """An order of a member. One from before he joined counts as if it had come before, too, and was
+    kept; where he only has the address that somebody typed, it waits for one of whom the store says
+    so."""
     context, here, order = counter.context, counter.here, said.order
-    if order.placed_at >= member.joined_at // SECOND * SECOND:  # stores tell whole seconds
+    is_older = order.placed_at < member.joined_at // SECOND * SECOND  # stores tell whole seconds
+    if _is_same(counter, member, said.customer):
+        if is_older:
+            _keep(counter, said)
+        owners = _vouched_for(counter, said.customer)
+        done = _record_kept(context, here, member.id, said, owners)
+        return [*done, *credit_kept(context, here, member.id, owners)]
+    if not is_older:
         return _record(context, here, member.id, said, credited=False)
-    if not _is_same(counter, member, said.customer):
-        _keep(counter, said)
-        return [Took(_name(order.id), KEPT, "placed before the owner of the address joined")]
-    stores = context.store.stores
-    owners = _vouched_for(counter, said.customer)
-    kept = [one.order for each in owners for one in stores.kept(here.program_id, each)]
-    credited = (order.source, order.id) in [(one.source, one.id) for one in kept]
-    done = _record(context, here, member.id, said, credited=credited)
-    for owner in owners:
-        stores.unkeep(here.program_id, owner, order.source, order.id)
+    owners = _keep(counter, said)
+    if context.store.orders.get(here.program_id, order.source, order.id) is not None:
+        return _give(counter, said)  # it was credited meanwhile, perhaps without this change
+    detail = "placed before the owner of the address joined"
+    return [Took(_name(order.id), KEPT if owners else IGNORED, detail)]
+
+
+def _record_kept(
+    context: Context, here: Here, member_id: str, said: OrderSaid, owners: Sequence[Claim]
+) -> list[Took]:
+    """An order that may be kept under these: it earns if it is, and is kept no longer. What a
+    restricted member cannot have now waits on."""
+    stores, order = context.store.stores, said.order
+    waiting = [
+        (owner, one)
+        for owner in owners
+        for one in stores.kept(here.program_id, owner)
+        if (one.order.source, one.order.id) == (order.source, order.id)
+    ]
+    done = _record(context, here, member_id, said, credited=bool(waiting))
+    if done[0].outcome == IS_RESTRICTED.code:
+        return done
+    for owner, one in waiting:
+        if (one.order.updated_at or 0) > (order.updated_at or 0):
+            done += _record(context, here, member_id, one, credited=True)
+        if not stores.unkeep(here.program_id, owner, one):  # it changed meanwhile
+            done += _record_kept(context, here, member_id, one, [owner])
     return done
 
 
@@ -177,7 +220,7 @@ def _record(
 ) -> list[Took]:
     order, about = said.order, _name(said.order.id)
     if said.state is OrderState.CANCELLED:
-        return [*_gone(context, here, order.source, order.id), *_undo_codes(context, here, said)]
+        return _gone(context, here, order.source, order.id)
     if said.seen != Seen():
         traces.remember(context, here, member_id, said.seen)
     done = orders.record_order(
@@ -190,12 +233,12 @@ def _record(
         credited=credited,
     )
     took = [_took(about, done)]
-    if isinstance(done, Refusal):
+    if isinstance(done, Refusal) and done != IS_RESTRICTED:  # what takes back goes on
         return took
     back = [_refund(context, here, order.source, order.id, refund) for refund in said.refunds]
     if any(one.needs_somebody for one in back) and _is_outdated(context, here, order):
         back = [one for one in back if not one.needs_somebody]
-    return [*took, *back, *_use_codes(context, here, said)]
+    return [*took, *back]
 
 
 def _is_outdated(context: Context, here: Here, order: Order) -> bool:
@@ -228,9 +271,10 @@ def _gone(context: Context, here: Here, source: str, order_id: str) -> list[Took
     return [_took(_name(order_id), done)]
 
 
-def _use_codes(context: Context, here: Here, said: OrderSaid) -> list[Took]:
-    """Codes of ours that the customer used in the store are used up."""
-    if said.state is not OrderState.PAID:
+def _codes(context: Context, here: Here, said: OrderSaid) -> list[Took]:
+    """Codes of ours that were used in the store are used up, and good again where the order is
+    cancelled, for ever."""
+    if said.state is OrderState.PENDING:
         return []
     done: list[Took] = []
     for code in said.discount_codes:
@@ -238,19 +282,13 @@ def _use_codes(context: Context, here: Here, said: OrderSaid) -> list[Took]:
         if isinstance(voucher, Refusal):
             continue  # a code of the store's own
         use_id = _use_id(said)
-        known = context.store.vouchers.use_of(here.program_id, voucher.code, use_id)
-        if known is None:
+        if said.state is OrderState.CANCELLED:
+            used = vouchers.undo_for_ever(context, here, code, use_id)
+        elif context.store.vouchers.use_of(here.program_id, voucher.code, use_id) is None:
             used = vouchers.use(context, here, code, use_id, voucher.value_left)
-            done += [_took(f"a code of {_name(said.order.id)}", used)]
-    return done
-
-
-def _undo_codes(context: Context, here: Here, said: OrderSaid) -> list[Took]:
-    done: list[Took] = []
-    for code in said.discount_codes:
-        undone = vouchers.undo(context, here, code, _use_id(said))
-        if not isinstance(undone, Refusal):
-            done.append(_took(f"a code of {_name(said.order.id)}", undone))
+        else:
+            continue
+        done.append(_took(f"a code of {_name(said.order.id)}", used))
     return done
 
 
@@ -263,7 +301,8 @@ def _customer(counter: Counter, said: CustomerSaid) -> list[Took]:
     customer = said.customer
     member = _find(counter, customer)
     if member is None:
-        return _enrol(counter, customer) if counter.connection.enrols else []
+        enrols = counter.connection.enrols and customer.id is not None
+        return _enrol(counter, customer) if enrols else []
     if not _is_same(counter, member, customer):
         return []
     return [*_fill_in(counter, member, customer), *_credit(counter, member, customer)]
@@ -271,8 +310,10 @@ def _customer(counter: Counter, said: CustomerSaid) -> list[Took]:
 
 def _is_same(counter: Counter, member: Member, customer: Customer) -> bool:
     """Whether the store vouches that its customer is this member; an address alone does not."""
-    external_id = counter.connection.external_id(customer.id or "")
-    return customer.email_verified or member.profile.external_id == external_id
+    if customer.email_verified:
+        return True
+    by_account = _find(counter, replace(customer, email=None))
+    return by_account is not None and by_account.id == member.id
 
 
 def _fill_in(counter: Counter, member: Member, customer: Customer) -> list[Took]:
@@ -290,12 +331,21 @@ def _fill_in(counter: Counter, member: Member, customer: Customer) -> list[Took]
     }
     if customer.email_verified and said.email is not None and known.email != said.email:
         changes["email"] = said.email
-    changed = members.change(
-        counter.context, counter.here, member.id, changes, said.consents, counter.connection.source
-    )
+    consents = [one for one in said.consents if _is_news(one, known, customer)]
+    context, here, source = counter.context, counter.here, counter.connection.source
+    changed = members.change(context, here, member.id, changes, consents, source)
     if isinstance(changed, Refusal):
+        members.change(context, here, member.id, {}, consents, source)  # heeded in any case
         return [Took(f"member {member.id}", changed.code, changed.detail)]
     return [Took(f"member {member.id}", UNCHANGED if changed.was == changed.member else RECORDED)]
+
+
+def _is_news(one: Consent, known: Profile, customer: Customer) -> bool:
+    """Whether he said so after what is known. A no that bears no time is always heeded."""
+    before = [said.given_at for said in known.consents if said.purpose == one.purpose]
+    if customer.accepted_at is None:
+        return not before or not one.granted
+    return one.given_at > max(before, default=-1)
 
 
 def _enrol(counter: Counter, customer: Customer) -> list[Took]:
@@ -310,7 +360,11 @@ def _enrol(counter: Counter, customer: Customer) -> list[Took]:
         key = f"store again {profile.external_id}"
         enrolled = members.enrol(context, here, nameless, key, counter.connection.source, origin_of)
     if isinstance(enrolled, Refusal):
-        return [Took("a customer", enrolled.code, enrolled.detail)]
+        # Another message of him was faster: a first order comes with its new account.
+        faster = members.find(context, here, Profile(external_id=profile.external_id))
+        if faster is None:
+            return [Took("a customer", enrolled.code, enrolled.detail)]
+        enrolled = members.Enrolled(faster, replayed=True)
     return [
         Took(f"member {enrolled.member.id}", UNCHANGED if enrolled.replayed else RECORDED),
         *_credit(counter, enrolled.member, customer),
@@ -339,15 +393,17 @@ def _profile(counter: Counter, customer: Customer) -> Profile:
     source, now = counter.connection.source, counter.here.now
     asked: tuple[Consent, ...] = ()
     if customer.accepts_marketing is not None:
-        asked = (Consent(MARKETING, customer.accepts_marketing, source, now, source),)
+        at = now if customer.accepted_at is None else min(customer.accepted_at, now)
+        asked = (Consent(MARKETING, customer.accepts_marketing, source, at, source),)
+    country, locale = customer.country or "", customer.locale or ""
     profile = Profile(
         external_id=counter.connection.external_id(customer.id) if customer.id else None,
         email=customer.email,
         phone=customer.phone,
-        given_name=customer.given_name,
-        family_name=customer.family_name,
-        country=customer.country,
-        locale=customer.locale,
+        given_name=_name_of(customer.given_name),
+        family_name=_name_of(customer.family_name),
+        country=country if re.fullmatch(COUNTRY, country) else None,
+        locale=locale if re.fullmatch(LOCALE, locale) else None,
         consents=asked,
     )
     wrong = {error.field for error in check_identities(identities(profile))}
@@ -358,6 +414,12 @@ def _profile(counter: Counter, customer: Customer) -> Profile:
     )
 
 
+def _name_of(person: str | None) -> str | None:
+    """A name that a member may have: who buys may type anything."""
+    fits = person is not None and len(person) <= LONGEST_NAME and person.isprintable()
+    return person if fits else None
+
+
 def _erasure(counter: Counter, asked: ErasureAsked) -> list[Took]:
     """What was kept goes at once; a member is erased by the worker, since it takes its time."""
     by_address = replace(asked.customer, id=None)
@@ -366,6 +428,11 @@ def _erasure(counter: Counter, asked: ErasureAsked) -> list[Took]:
     member = _find(counter, asked.customer)
     if member is None:
         return []
+    known_as = member.profile.external_id or ""
+    is_another = known_as.startswith(counter.connection.external_id(""))
+    if is_another and not _is_same(counter, member, asked.customer):
+        detail = "another account of the store has his address: erase him only if he asked"
+        return [Took(f"member {member.id}", TO_ANSWER, detail)]
     return [Took(f"member {member.id}", TO_ERASE, member_id=member.id)]
 
 
@@ -374,7 +441,7 @@ def forget_kept(context: Context, program_id: str, owners: Sequence[Claim]) -> N
     stores = context.store.stores
     for owner in owners:
         for said in stores.kept(program_id, owner):
-            stores.unkeep(program_id, owner, said.order.source, said.order.id)
+            stores.unkeep(program_id, owner, said)
 
 
 def _data(counter: Counter, asked: DataAsked) -> list[Took]:
@@ -387,7 +454,7 @@ def _data(counter: Counter, asked: DataAsked) -> list[Took]:
 
 def _store_gone(counter: Counter, _: StoreGone) -> list[Took]:
     counter.context.store.stores.remove(counter.connection)
-    return []
+    return [Took("the store", TO_FORGET)]
 
 
 def _took(about: str, done: Any) -> Took:

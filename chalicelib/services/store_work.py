@@ -18,11 +18,21 @@ from chalicelib.domain.stores.facts import Fact, OrderSaid, OrdersChanged, Unrea
 from chalicelib.kernel.clock import DAY, MINUTE, Instant
 from chalicelib.services import rights, store_discounts
 from chalicelib.services.context import Context, Here, enter
-from chalicelib.services.store_orders import RECORDED, TO_ERASE, TO_FETCH, Counter, Took, take
+from chalicelib.services.store_orders import (
+    RECORDED,
+    TO_ERASE,
+    TO_FETCH,
+    TO_FORGET,
+    Counter,
+    Took,
+    take,
+)
 
 TOLD_WITHIN = 10 * MINUTE  # by messages: what is younger may still be on its way
 OVERLAP = 10 * MINUTE  # of one pull with the next: stores list what changed a moment late
 TROUBLES_KEPT = 30 * DAY
+FORGOTTEN_AT_ONCE = 500
+LONGEST_TEXT = 300  # characters of a trouble: some repeat what a store sent
 MISSED = "missed_message"
 NO_ACCESS = Refusal("no_access", "the store's API is needed: give its token as `access`")
 _LOG = logging.getLogger("regulars")
@@ -45,6 +55,8 @@ def receive(counter: Counter, queue: Queue, topic: str, facts: Iterable[Fact]) -
     store_id = counter.connection.id
     later = [_text(store_id, fetch=one.order_id) for one in done if one.outcome == TO_FETCH]
     later += [_text(store_id, erase=one.member_id) for one in done if one.outcome == TO_ERASE]
+    if any(one.outcome == TO_FORGET for one in done):
+        later.append(_forget_text(counter.here.program_id, counter.connection.source))
     if later:
         queue.send(later)
     for one in done:
@@ -54,24 +66,29 @@ def receive(counter: Counter, queue: Queue, topic: str, facts: Iterable[Fact]) -
 
 
 def report(counter: Counter, topic: str, took: Took) -> None:
-    """Keeps for the shop what could not be done."""
-    context, store_id = counter.context, counter.connection.id
-    now = context.clock.now()
+    """Keeps for the shop what could not be done; the same once a day, for every pull finds the
+    last orders again."""
+    stores, store_id = counter.context.store.stores, counter.connection.id
+    now = counter.context.clock.now()
     what = f"{topic}\0{took.about}\0{took.outcome}\0{took.detail}"
     digest = sha256(what.encode()).hexdigest()[:16]
-    context.store.stores.add_trouble(
+    told = f"trouble.{now // DAY}.{digest}"
+    if stores.heard(store_id, told):
+        return
+    stores.add_trouble(
         Trouble(
             counter.here.program_id,
             store_id,
             f"{now:020d}.{digest}",
             now,
             topic,
-            took.about,
+            took.about[:LONGEST_TEXT],
             took.outcome,
-            took.detail,
+            took.detail[:LONGEST_TEXT],
             now + TROUBLES_KEPT,
         )
     )
+    stores.mark_heard(store_id, told, now + DAY)
 
 
 def schedule(context: Context, queue: Queue) -> None:
@@ -98,6 +115,8 @@ def work(desk: Desk, text: str) -> None:
     message: dict[str, Any] = json.loads(text)
     if "voucher" in message:
         return _bring(desk, message["program"], message["voucher"])
+    if "forget" in message:
+        return _forget(desk, message["program"], message["forget"])
     connection = desk.context.store.stores.get(message["store"])
     here = enter(desk.context, connection.program_id) if connection else None
     if connection is None or here is None:
@@ -126,8 +145,15 @@ def _bring(desk: Desk, program_id: str, code: str) -> None:
         store_discounts.bring(desk.context, here, api, code)
     except (Unavailable, Contended):
         raise
-    except Fault as fault:
+    except (Fault, Unreadable) as fault:
         report(counter, "discount", Took("a code of a reward", "discount_failed", str(fault)))
+
+
+def _forget(desk: Desk, program_id: str, source: str) -> None:
+    """Removes what is kept of a store that gave us up, some at a time."""
+    stores = desk.context.store.stores
+    if stores.unkeep_some(program_id, source, FORGOTTEN_AT_ONCE) == FORGOTTEN_AT_ONCE:
+        desk.queue.send([_forget_text(program_id, source)])
 
 
 def _fetch(desk: Desk, counter: Counter, order_id: str) -> None:
@@ -137,8 +163,10 @@ def _fetch(desk: Desk, counter: Counter, order_id: str) -> None:
         return report(counter, "fetch", took)
     try:
         said = api.order(order_id)
-    except Unreadable as unreadable:
-        took = Took(f"order {order_id}", "unreadable", str(unreadable))
+    except (Unavailable, Contended):
+        raise
+    except (Fault, Unreadable) as fault:
+        took = Took(f"order {order_id}", "fetch_failed", str(fault))
         return report(counter, "fetch", took)
     if said is not None:
         receive(counter, desk.queue, "fetch", [said])
@@ -156,7 +184,7 @@ def _pull(desk: Desk, counter: Counter) -> None:
         page = api.changed(was.since, was.cursor)
     except (Unavailable, Contended):
         raise
-    except Fault as fault:
+    except (Fault, Unreadable) as fault:
         _LOG.exception("the orders of a store cannot be pulled")
         report(counter, "pull", Took("orders", "pull_failed", str(fault)))
         stores.put_progress(replace(was, cursor=None, began_at=None))
@@ -199,17 +227,27 @@ def _after(desk: Desk, was: Progress, page: OrdersChanged, found: int) -> Progre
 
 def _was_missed(desk: Desk, counter: Counter, said: OrderSaid) -> bool:
     """Takes an order; whether it says what no message had told."""
-    done = receive(counter, desk.queue, "pull", [said])
+    about = f"order {said.order.id}"
+    try:
+        done = receive(counter, desk.queue, "pull", [said])
+    except (Unavailable, Contended):
+        raise
+    except Fault as fault:  # one order must not hold up the others
+        report(counter, "pull", Took(about, "order_failed", str(fault)))
+        return False
     is_news = any(one.outcome == RECORDED for one in done)
     if not is_news or _is_young(desk.context, said.order.updated_at):
         return False
-    about = f"order {said.order.id}"
     report(counter, "pull", Took(about, MISSED, "no message had told of it; it counts now"))
     return True
 
 
 def _is_young(context: Context, changed_at: Instant | None) -> bool:
     return (changed_at or 0) > context.clock.now() - TOLD_WITHIN
+
+
+def _forget_text(program_id: str, source: str) -> str:
+    return json.dumps({"program": program_id, "forget": source})
 
 
 def _text(store_id: str, **what: Any) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from chalicelib.domain.access.callers import OIDC
 from chalicelib.domain.access.keys import ROTATION_GRACE
 from chalicelib.domain.errors import FieldError, Refusal
 from chalicelib.domain.ledger.refs import RESERVED_SOURCES
@@ -58,7 +59,7 @@ def connect(
     """
     store_id = derived_id(context.keyring.key("ids"), "sto", here.program_id, source)
     errors = _problems(system, wish)
-    if source in RESERVED_SOURCES:
+    if source in RESERVED_SOURCES | {OIDC}:
         errors = [*errors, FieldError("source", f"{source} is a reserved name")]
     if errors:
         return _invalid(errors)
@@ -105,13 +106,20 @@ def see_store(context: Context, here: Here, store_id: str) -> Seen | Refusal:
 def change_store(
     context: Context, here: Here, system: StoreSystem, store_id: str, wish: Wish
 ) -> tuple[Connection, Connection] | Refusal:
-    """As it was and as it is. A new secret is good at once, the old one for a day more."""
+    """As it was and as it is. A new secret is good at once, the old one for a day more.
+
+    Who may change the address must not get at the token by it.
+    """
     errors = _problems(system, wish)
     if errors:
         return _invalid(errors)
     now = context.clock.now()
 
-    def changed(was: Connection) -> Connection:
+    def changed(was: Connection) -> Connection | Refusal:
+        moved = wish.address not in (None, was.address)
+        if moved and was.access is not None and wish.access is None:
+            reason = "is needed: another address is not given the token of this one"
+            return _invalid([FieldError("access", reason)])
         return replace(
             was,
             address=was.address if wish.address is None else wish.address,

@@ -33,12 +33,12 @@ class Used:
 def changes_with(
     context: Context, stored: StoredEntry, entry: Entry, command: Command | None, program: Program
 ) -> list[VoucherChange] | Refusal:
-    """What is written of vouchers together with an entry."""
-    reward = program.rewards_by_number.get(entry.reward)
-    if reward is None or reward.voucher is None:
-        return []
+    """What is written of vouchers together with an entry. What gives points back ends their voucher
+    whether the program still offers the reward or not."""
     if entry.kind in (Kind.REDEMPTION, Kind.REFERRAL):
-        return _issue(context, stored, entry, program)
+        reward = program.rewards_by_number.get(entry.reward)
+        has_voucher = reward is not None and reward.voucher is not None
+        return _issue(context, stored, entry, program) if has_voucher else []
     if entry.kind == Kind.REFERRAL_REVERSED and isinstance(command, OfReferral):
         return _withdraw(context, stored, command)
     if entry.kind == Kind.REDEMPTION_CANCELLED and isinstance(command, CancelRedemption):
@@ -89,9 +89,7 @@ def use(context: Context, here: Here, code: str, use_id: str, amount: int | None
         known = vouchers.use_of(here.program_id, voucher.code, use_id)
         if known is not None:
             return Used(voucher, known, replayed=True) if known.amount == amount else DIFFERENT
-        if voucher.revision == 0:
-            voucher = replace(voucher, revision=1)
-            vouchers.create(voucher)
+        voucher = _made(context, voucher)
         after = voucher.spend(amount, here.now)
         if isinstance(after, Refusal):
             return after
@@ -104,22 +102,47 @@ def use(context: Context, here: Here, code: str, use_id: str, amount: int | None
 
 def undo(context: Context, here: Here, code: str, use_id: str) -> Used | Refusal:
     """Takes a use of a voucher back, once: the order that it was for came back."""
+    return _undo(context, here, code, use_id, USE_NOT_FOUND)
+
+
+def undo_for_ever(context: Context, here: Here, code: str, use_id: str) -> Used | Refusal:
+    """The same; one that is not known yet will never be: its order is cancelled already."""
+    return _undo(context, here, code, use_id, Use(use_id, None, here.now))
+
+
+def _undo(
+    context: Context, here: Here, code: str, use_id: str, unknown: Use | Refusal
+) -> Used | Refusal:
     for attempt in range(TRIES):
         voucher = read(context, here, code)
         if isinstance(voucher, Refusal):
             return voucher
         vouchers = context.store.vouchers
         known = vouchers.use_of(here.program_id, voucher.code, use_id)
+        use = known or unknown
+        if isinstance(use, Refusal):
+            return use
+        if use.undone:
+            return Used(voucher, use, replayed=True)
+        undone = replace(use, undone=True)
         if known is None:
-            return USE_NOT_FOUND
-        if known.undone:
-            return Used(voucher, known, replayed=True)
-        undone = replace(known, undone=True)
-        after = voucher.give_back(known.amount)
+            voucher = _made(context, voucher)
+            after = replace(voucher, revision=voucher.revision + 1)
+        else:
+            after = voucher.give_back(known.amount)
         if vouchers.change(VoucherChange(after, voucher), undone, known):
             return Used(after, undone, replayed=False)
         context.pause.before(attempt)
     raise Contended("the voucher was used again and again")
+
+
+def _made(context: Context, voucher: Voucher) -> Voucher:
+    """A voucher that is stored: a public code is with its first use."""
+    if voucher.revision:
+        return voucher
+    made = replace(voucher, revision=1)
+    context.store.vouchers.create(made)
+    return made
 
 
 def add_codes(context: Context, here: Here, reward_id: str, codes: Sequence[str]) -> int | Refusal:

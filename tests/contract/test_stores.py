@@ -97,9 +97,34 @@ def test_of_a_kept_order_the_latest_change_stays(store: Store) -> None:
     assert stores.kept("prg_1", OWNER) == [said(3), said(1, source="webshop")]
     assert stores.kept("prg_2", OWNER) == []
     assert stores.kept("prg_1", Claim("external_id", "mark")) == []
-    stores.unkeep("prg_1", OWNER, "shopify", "7#8")
-    stores.unkeep("prg_1", OWNER, "shopify", "7#8")
+    assert not stores.unkeep("prg_1", OWNER, said(2))
+    assert stores.kept("prg_1", OWNER) == [said(3), said(1, source="webshop")]
+    assert stores.unkeep("prg_1", OWNER, said(3))
+    assert stores.unkeep("prg_1", OWNER, said(3))
     assert stores.kept("prg_1", OWNER) == [said(1, source="webshop")]
+
+
+def test_a_kept_order_may_have_a_thousand_lines(store: Store) -> None:
+    lines = tuple(
+        OrderLine(str(at), 1, 350, name="A name " * 20, labels=("a label" * 30,))
+        for at in range(1500)
+    )
+    large = replace(said(1), order=replace(said(1).order, lines=lines))
+    store.stores.keep("prg_1", OWNER, large, NOW)
+    assert store.stores.kept("prg_1", OWNER) == [large]
+
+
+def test_all_that_is_kept_of_a_source_can_be_removed(store: Store) -> None:
+    stores = store.stores
+    for number in range(3):
+        stores.keep("prg_1", Claim("email", f"mark{number}"), said(1, f"{number}"), NOW)
+    stores.keep("prg_1", OWNER, said(1, source="webshop"), NOW)
+    stores.keep("prg_2", OWNER, said(1), NOW)
+    removed = [stores.unkeep_some("prg_1", "shopify", 2) for _ in range(3)]
+    assert removed == [2, 1, 0]
+    assert stores.kept("prg_1", Claim("email", "mark2")) == []
+    assert stores.kept("prg_1", OWNER) == [said(1, source="webshop")]
+    assert stores.kept("prg_2", OWNER) == [said(1)]
 
 
 def test_how_far_a_pull_came_is_written_by_one_at_a_time(store: Store) -> None:

@@ -12,8 +12,10 @@ Around = Callable[[str, partial[Any]], Any]  # is given "ledger.append", and the
 EFFECTS = frozenset(
     {
         "append",
+        "append_each",
         "append_all",
         "claim",
+        "claim_each",
         "park",
         "put_content",
         "forget_customer",
@@ -44,6 +46,7 @@ EFFECTS = frozenset(
         "add_trouble",
         "keep",
         "unkeep",
+        "unkeep_some",
         "put_progress",
     }
 )

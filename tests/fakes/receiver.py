@@ -1,6 +1,7 @@
 """A receiver of webhooks for tests, and a shop that sends to it as it does where it is deployed."""
 
 import json
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -8,7 +9,7 @@ from typing import Any
 
 from chalicelib import wiring
 from chalicelib.adapters.memory.store import memory_store
-from chalicelib.domain.ledger.entries import LogKey
+from chalicelib.domain.ledger.entries import LogKey, StoredEntry
 from chalicelib.domain.ports import Sent, Store
 from chalicelib.events.router import on_ledger
 from chalicelib.events.webhooks import on_webhooks
@@ -93,7 +94,8 @@ class World:
         self.shop = shop = Shop(store or memory_store())
         assert shop.publish(program).status == 201
         self.queue = TimedQueue.deployed("Webhooks", shop.clock, BATCH)
-        shop.queues = wiring.Queues(Queued(), Queued(), Queued(), self.queue, Queued(), Queued())
+        queues = [Queued() for _ in range(3)], [Queued() for _ in range(3)]
+        shop.queues = wiring.Queues(*queues[0], self.queue, *queues[1])
         wiring.install(shop.runtime, shop.queues)
         self.receiver = Receiver(shop.clock)
         shop.runtime.webhook_sender = self.receiver
@@ -114,7 +116,7 @@ class World:
             for one in reversed(rows):
                 if (member, one.version) not in self._told:
                     self._told.add((member, one.version))
-                    found.append(record(one.key, one.version))
+                    found.append(stream_record(one))
         return found
 
     def tell(self, *members: str) -> None:
@@ -136,6 +138,8 @@ class World:
         return self.shop.call("GET", hook.path).json
 
 
-def record(key: LogKey, version: int) -> dict[str, Any]:
-    keys = {"pk": {"S": str(key)}, "sk": {"S": f"{version:012d}"}}
-    return {"eventName": "INSERT", "dynamodb": {"Keys": keys, "NewImage": keys}}
+def stream_record(entry: StoredEntry) -> dict[str, Any]:
+    """An entry as the stream of the table brings it to a Lambda."""
+    keys = {"pk": {"S": str(entry.key)}, "sk": {"S": f"{entry.version:012d}"}}
+    image = {**keys, "body": {"B": b64encode(entry.body).decode()}}
+    return {"eventName": "INSERT", "dynamodb": {"Keys": keys, "NewImage": image}}

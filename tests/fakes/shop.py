@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from chalicelib import wiring
+from chalicelib.adapters.memory.files import MemoryFiles
 from chalicelib.domain.ports import Store
 from chalicelib.events.operator import on_operator
 from chalicelib.kernel.clock import Instant, from_rfc3339, to_rfc3339
@@ -95,7 +96,9 @@ class Shop:
             clock=self.clock,
             pause=NoPause(),
         )
-        self.queues = wiring.Queues(*(Queued() for _ in range(6)))
+        self.files = MemoryFiles()
+        self.runtime.files = self.files
+        self.queues = wiring.Queues(*(Queued() for _ in range(7)))
         wiring.install(self.runtime, self.queues)
         made = on_operator({"action": "create_program", "name": "Corner Coffee", "mode": mode})
         self.program_id: str = made["program_id"]

@@ -4,6 +4,7 @@ A new field of an entry is added at the end with a default; these bytes then sta
 one of them changes, everything that shops have stored has changed its meaning.
 """
 
+import msgspec
 import pytest
 
 from chalicelib.domain.conditions.situation import Known
@@ -235,6 +236,15 @@ def test_an_entry_is_read_and_written_as_ever(kind: str) -> None:
     entry, stored = FOURTH_SCHEMA[kind]
     assert encode(entry).hex() == stored
     assert decode(bytes.fromhex(stored)) == entry
+
+
+def test_only_what_an_import_brought_says_so() -> None:
+    """At the end, so that entries from before there were imports are as they were."""
+    entry, stored = FOURTH_SCHEMA["paid"]
+    imported = msgspec.structs.replace(entry, imported=True)
+    with_flag = "dc0014" + stored.removeprefix("dc0013") + "c3"
+    assert encode(imported).hex() == with_flag
+    assert decode(bytes.fromhex(with_flag)) == imported
 
 
 def test_the_hash_of_the_chain_is_as_ever() -> None:

@@ -74,7 +74,7 @@ class Told:
 
 @pytest.mark.parametrize("kind", ["shopify", "woocommerce", "square"])
 @pytest.mark.parametrize("seed", [1, 2])
-def test_fifty_lives_end_the_same_however_they_are_told(kind: str, seed: int) -> None:
+def test_fault_48_fifty_lives_end_the_same_however_they_are_told(kind: str, seed: int) -> None:
     draw = random.Random(seed)
     clock = SetClock()
     began_at = clock.at

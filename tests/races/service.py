@@ -31,7 +31,7 @@ def install(endpoint: str, prefix: str) -> Any:
     tables = [prefix + name for name in ("Ledger", "Orders", "Records")]
     store = dynamo_store(client, *tables)
     runtime = Runtime(Settings.of_environment(SETTINGS), store, {"master_key": MASTER_KEY})
-    wiring.install(runtime, Queues(*(Queued() for _ in range(6))))
+    wiring.install(runtime, Queues(*(Queued() for _ in range(7))))
     return client
 
 

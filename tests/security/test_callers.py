@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from typing import Any
 
 import jwt
@@ -47,15 +48,7 @@ def name(route: Route) -> str:
 
 def path_of(route: Route, **parameters: str) -> str:
     path = route.path
-    for parameter in (
-        "member_id",
-        "source",
-        "order_id",
-        "version",
-        "key_id",
-        "endpoint_id",
-        "store_id",
-    ):
+    for parameter in re.findall(r"{(\w+)}", path):
         path = path.replace("{" + parameter + "}", parameters.get(parameter, "1"))
     return path
 
@@ -111,6 +104,9 @@ def test_fault_36_another_programs_things_are_not_there(coffee: Shop) -> None:
     coffee.runtime.webhook_sender = Receiver(coffee.clock)
     hook = f"/v1/webhook_endpoints/{add_endpoint(coffee).id}"
     sent = coffee.call("POST", f"{hook}/test").json["id"]
+    wish = {"kind": "members", "format": "csv"}
+    imported = coffee.call("POST", "/v1/imports", wish).json["id"]
+    exported = coffee.call("POST", "/v1/exports", {}).json["id"]
     other = Shop(coffee.runtime.context.store)
     other.publish("coffee_stamps")
     key_id = coffee.call("GET", "/v1/keys").json["data"][0]["id"]
@@ -124,6 +120,10 @@ def test_fault_36_another_programs_things_are_not_there(coffee: Shop) -> None:
         ("POST", "/v1/orders/till/1/confirm", None),
         ("POST", f"/v1/keys/{key_id}/rotate", {"generation": 1}),
         ("POST", f"/v1/keys/{key_id}/revoke", None),
+        ("GET", f"/v1/imports/{imported}", None),
+        ("GET", f"/v1/imports/{imported}/errors", None),
+        ("POST", f"/v1/imports/{imported}/start", None),
+        ("GET", f"/v1/exports/{exported}", None),
         ("GET", f"{hook}", None),
         ("PATCH", f"{hook}", {"enabled": False}),
         ("DELETE", f"{hook}", None),
@@ -138,6 +138,8 @@ def test_fault_36_another_programs_things_are_not_there(coffee: Shop) -> None:
     assert other.order(ada, "2", drink()).status == 404
     assert other.redeem(ada, "free_drink", "k").status == 404
     assert other.call("GET", "/v1/members", query={"external_id": "ada"}).json["data"] == []
+    assert other.call("GET", "/v1/imports").json["data"] == []
+    assert other.call("GET", "/v1/exports").json["data"] == []
     assert coffee.balance(ada, "stamps") == 1
 
 

@@ -87,7 +87,7 @@ class Soak:
             memory_store(), mode="live", apple=json.dumps(server.certificates.apple)
         )
         self.queue = TimedQueue.deployed("Wallet", shop.clock, BATCH)
-        shop.queues = wiring.Queues(self.queue, Queued(), Queued(), Queued(), Queued(), Queued())
+        shop.queues = wiring.Queues(self.queue, *(Queued() for _ in range(6)))
         wiring.install(shop.runtime, shop.queues)
         self.phones = Phones(our_client(server), shop, self.random, killed_share)
         shop.runtime._push_services["apple"] = self.phones

@@ -17,6 +17,7 @@ FUNCTIONS = [
     "OnDue",
     "OnGoogle",
     "OnHour",
+    "OnJobs",
     "OnLedger",
     "OnRecords",
     "OnStores",
@@ -24,11 +25,12 @@ FUNCTIONS = [
     "OnWebhooks",
     "Operator",
 ]
-SECONDS = {"OnHour": 300, "OnGoogle": 60, "OnStores": 60}
+SECONDS = {"OnHour": 300, "OnGoogle": 60, "OnJobs": 120, "OnStores": 60}
 TABLES = ["Ledger", "Orders", "Records"]
 APPEND = {
     "dynamodb:ConditionCheckItem",
     "dynamodb:GetItem",
+    "dynamodb:PartiQLInsert",
     "dynamodb:PutItem",
     "dynamodb:Query",
 }
@@ -128,7 +130,8 @@ def test_every_function_has_a_role_of_its_own(resources: Json, function: str) ->
 def test_no_policy_has_a_wildcard(resources: Json, function: str) -> None:
     for statement in statements(resources, function):
         assert not any("*" in action for action in actions(statement))
-        if statement["Sid"] != "ReadSecrets":  # all secrets of the stage, and only those
+        # All secrets of the stage, and only those; all files of a folder.
+        if statement["Sid"] not in ("ReadSecrets", "SignUploads", "SignDownloads", "WorkOnFiles"):
             assert "*" not in json.dumps(statement["Resource"])
 
 
@@ -150,7 +153,7 @@ def test_nobody_changes_or_removes_what_is_in_the_ledger(resources: Json, functi
     assert of_items <= APPEND
 
 
-def test_only_the_api_and_the_workers_of_time_and_stores_append_to_the_ledger(
+def test_only_the_api_and_the_workers_of_time_imports_and_stores_append_to_the_ledger(
     resources: Json,
 ) -> None:
     writers = [
@@ -158,7 +161,7 @@ def test_only_the_api_and_the_workers_of_time_and_stores_append_to_the_ledger(
         for function in FUNCTIONS
         if "dynamodb:PutItem" in allowed_on(resources, function, "Ledger")
     ]
-    assert writers == ["APIHandler", "OnDue", "OnStores"]
+    assert writers == ["APIHandler", "OnDue", "OnJobs", "OnStores"]
 
 
 def test_routers_read_their_stream_and_send(resources: Json) -> None:
@@ -201,6 +204,36 @@ def test_what_stores_need_is_asked_for_by_the_api_the_hour_and_the_worker(resour
         assert allowed_on(resources, function, "Stores") == {"sqs:SendMessage"}
     assert "sqs:SendMessage" in allowed_on(resources, "OnStores", "Stores")
     assert "dynamodb:PutItem" in allowed_on(resources, "OnStores", "Ledger")
+
+
+def test_files_are_private_encrypted_and_end_after_a_week(resources: Json) -> None:
+    bucket = resources["Files"]["Properties"]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    [encryption] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    [rule] = bucket["LifecycleConfiguration"]["Rules"]
+    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 7)
+    assert rule.keys().isdisjoint({"Prefix", "TagFilters"}), "of all files"
+    policy = resources["FilesPolicy"]["Properties"]
+    assert policy["Bucket"] == {"Ref": "Files"}
+    [statement] = policy["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_the_api_signs_for_the_folder_of_uploads_and_that_of_exports_only(resources: Json) -> None:
+    signed = {
+        statement["Resource"]["Fn::Sub"]: actions(statement)
+        for statement in statements(resources, "APIHandler")
+        if statement["Sid"].startswith("Sign")
+    }
+    assert signed == {
+        "${Files.Arn}/uploads/*": {"s3:GetObject", "s3:PutObject"},
+        "${Files.Arn}/exports/*": {"s3:GetObject"},
+    }
+    reaching = [name for name in FUNCTIONS if allowed_on(resources, name, "Files")]
+    assert reaching == ["APIHandler", "OnJobs"]
+    assert allowed_on(resources, "APIHandler", "Jobs") == {"sqs:SendMessage"}
 
 
 def test_the_operator_reaches_records_only(resources: Json) -> None:
@@ -259,7 +292,8 @@ def test_of_records_only_members_and_versions_are_routed(resources: Json) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "tries"), [("Wallet", 480), ("Google", 240), ("Due", 5), ("Webhooks", 480)]
+    ("name", "tries"),
+    [("Wallet", 480), ("Google", 240), ("Due", 5), ("Webhooks", 480), ("Jobs", 5)],
 )
 def test_a_failed_message_comes_again_and_then_is_set_aside(
     resources: Json, name: str, tries: int
@@ -298,6 +332,7 @@ def test_what_waits_or_is_given_up_raises_an_alarm(resources: Json) -> None:
         "DueDead",
         "WebhooksDead",
         "StoresDead",
+        "JobsDead",
         "Parked",
     }
     metrics = {
@@ -332,6 +367,8 @@ def test_every_function_is_told_everything(template: Json) -> None:
         "DUE_QUEUE_URL",
         "WEBHOOKS_QUEUE_URL",
         "STORES_QUEUE_URL",
+        "JOBS_QUEUE_URL",
+        "FILES_BUCKET",
         "BASE_URL",
         "PARAMETERS_PATH",
         "APNS_HOST",

@@ -13,6 +13,7 @@ from chalicelib.adapters.memory.store import memory_store
 from chalicelib.domain.cards.card import Card
 from chalicelib.domain.cards.message import Said
 from chalicelib.domain.errors import PushRefused, Unavailable
+from chalicelib.domain.ledger.entries import LogKey
 from chalicelib.domain.ports import GoogleWallet, PushOutcome, PushResult
 from chalicelib.events.router import on_ledger, on_records
 from chalicelib.events.wallet import on_wallet
@@ -21,6 +22,7 @@ from chalicelib.services.google_passes import bring
 from chalicelib.services.passes import MOST_DEVICES, PassKey
 from chalicelib.services.wallets import Wallets, refresh
 from local.certificates import PASS_TYPE_ID, Certificates
+from tests.fakes.receiver import stream_record
 from tests.fakes.shop import Queued, Reply, Shop, drink
 
 
@@ -418,8 +420,9 @@ def test_a_test_program_never_reaches_a_real_phone(shop: Shop) -> None:
 
 
 def entry_record(shop: Shop, member_id: str) -> dict[str, Any]:
-    key = {"pk": {"S": f"{shop.program_id}#{member_id}"}, "sk": {"S": "000000000001"}}
-    return {"eventName": "INSERT", "dynamodb": {"Keys": key, "NewImage": key}}
+    first = shop.runtime.context.store.ledger.entry(LogKey(shop.program_id, member_id), 1)
+    assert first is not None
+    return stream_record(first)
 
 
 def test_the_router_names_each_member_once(shop: Shop) -> None:

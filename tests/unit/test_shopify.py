@@ -210,11 +210,17 @@ def test_a_customer_is_verified_once_he_signed_in(topic: str) -> None:
     assert isinstance(said, CustomerSaid)
     assert (said.customer.id, said.customer.email_verified) == ("207119551", False)
     body = json.loads((GOLDEN / "customer.json").read_text())
-    consent = {"state": "subscribed"}
+    assert said.customer.accepts_marketing is None  # he never said anything
+    consent = {"state": "subscribed", "consent_updated_at": AT}
     body |= {"state": "enabled", "email_marketing_consent": consent}
     (said,) = facts(topic, body)
     assert isinstance(said, CustomerSaid)
     assert (said.customer.email_verified, said.customer.accepts_marketing) == (True, True)
+    assert said.customer.accepted_at == from_rfc3339(AT)
+    body["email_marketing_consent"] = {"state": "unsubscribed", "consent_updated_at": None}
+    (said,) = facts(topic, body)
+    assert isinstance(said, CustomerSaid)
+    assert (said.customer.accepts_marketing, said.customer.accepted_at) == (False, None)
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.json")), ids=lambda path: path.stem)
@@ -378,12 +384,13 @@ def test_an_order_of_a_megabyte_is_read() -> None:
         ("expired", OrderState.PENDING),
         ("voided", OrderState.PENDING),
         (None, OrderState.PENDING),
+        ({"no": "text"}, OrderState.PENDING),
         ("paid", OrderState.PAID),
         ("partially_refunded", OrderState.PAID),
         ("refunded", OrderState.PAID),
     ],
 )
-def test_where_an_order_stands(status: str | None, state: OrderState) -> None:
+def test_where_an_order_stands(status: Any, state: OrderState) -> None:
     assert read(order(financial_status=status)).state is state
     cancelled = read(order(financial_status=status, cancelled_at=AT))
     assert cancelled.state is OrderState.CANCELLED

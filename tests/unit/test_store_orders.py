@@ -109,7 +109,9 @@ def test_another_programs_store_is_none(store: Storefront) -> None:
     assert other.call("GET", "/v1/stores").json["data"] == []
 
 
-def test_a_rotated_secret_is_good_beside_the_old_one_for_a_day(store: Storefront) -> None:
+def test_fault_33_a_rotated_secret_of_a_store_is_good_beside_the_old_one_for_a_day(
+    store: Storefront,
+) -> None:
     path = f"/v1/stores/{store.id}"
     assert store.shop.call("PATCH", path, {"secret": "a new secret of the store"}).status == 200
     assert store.tell().status == 200
@@ -177,9 +179,10 @@ def test_what_cannot_be_done_is_answered_and_told(store: Storefront) -> None:
 
 
 def test_troubles_come_in_pages_and_their_cursors_are_the_lists_own(store: Storefront) -> None:
+    store.shop.enrol(email="ada@example.com")
     for number in range(3):
         store.shop.clock.at += SECOND
-        store.send(b"no json %d" % number)
+        store.takes(store.order(str(number), customer=ADA, currency="USD"))
     path = f"/v1/stores/{store.id}/troubles"
     first = store.shop.call("GET", path, query={"limit": "2"}).json
     rest = {"limit": "2", "cursor": first["next_cursor"]}
@@ -202,7 +205,7 @@ def test_an_order_finds_its_member_by_account_or_address(store: Storefront) -> N
     assert points(store.shop, by_address) == 10
 
 
-def test_every_order_of_messages_ends_the_same(shop: Shop) -> None:
+def test_fault_07_every_order_of_messages_ends_the_same(shop: Shop) -> None:
     """Placed, paid, changed, changed back, partly refunded; and one more time what was first."""
     store = Storefront(shop)
     balances = {_played(store, number, list(order)) for number, order in enumerate(ORDERS)}
@@ -395,7 +398,7 @@ def test_who_wants_to_know_is_told_to_the_shop_and_a_store_that_goes_is_gone(
 # --- Pulling --------------------------------------------------------------------------------------
 
 
-def test_what_no_message_told_is_found_once_an_hour(store: Storefront) -> None:
+def test_fault_48_what_no_message_told_is_found_once_an_hour(store: Storefront) -> None:
     shop = store.shop
     member = shop.enrol(email="ada@example.com")
     store.api.orders = [store.order(str(one), customer=ADA) for one in range(5)]

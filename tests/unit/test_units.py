@@ -75,9 +75,10 @@ def test_units_are_within_the_promise_and_the_same_after_100_000_entries(points:
         )
         seen.add(costs)
     [(of_earn, of_redeem, of_balance)] = seen
-    assert of_earn[0] <= 1.5
+    assert of_earn[0] <= 0.5, "a new order has no story to read"
     assert of_earn[1] <= 2
-    assert of_redeem == of_earn
+    assert of_redeem[0] <= 1.5
+    assert of_redeem[1] <= 2
     assert of_balance[0] <= 1
     assert of_balance[1] == 0
 
@@ -127,7 +128,7 @@ def test_dynamodb_costs_what_the_twin_says() -> None:
 
 
 @mock_aws
-def test_an_earn_reads_the_head_and_the_story_and_puts_once() -> None:
+def test_an_earn_reads_the_head_and_puts_once_and_reads_the_story_only_when_it_may_be() -> None:
     client = make_client("dynamodb", REGION)
     shop = Shop(store_on(client))
     shop.publish("points")
@@ -141,7 +142,9 @@ def test_an_earn_reads_the_head_and_the_story_and_puts_once() -> None:
 
     client.meta.events.register("before-parameter-build.dynamodb", listen)
     earn(shop, ada, "o-2")
-    assert heard == ["Query", "Query", "PutItem"]
+    assert heard == ["Query", "PutItem"]
+    earn(shop, ada, "o-2")
+    assert heard[2:] == ["Query", "Query", "GetItem"]
 
 
 @mock_aws

@@ -87,7 +87,7 @@ class World:
         self.wallet = TimedQueue.deployed("Wallet", shop.clock, BATCH["Wallet"])
         self.google_queue = TimedQueue.deployed("Google", shop.clock, BATCH["Google"])
         shop.queues = wiring.Queues(
-            self.wallet, self.google_queue, Queued(), Queued(), Queued(), Queued()
+            self.wallet, self.google_queue, Queued(), Queued(), Queued(), Queued(), Queued()
         )
         wiring.install(shop.runtime, shop.queues)
         self.pushes = Pushes()

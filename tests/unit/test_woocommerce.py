@@ -625,3 +625,11 @@ def test_any_life_of_an_order_ends_the_same_in_any_order(
             world.tell(messages[-1])
             ends.append([world.points(state) for state in ("available", "pending", "debt")])
     assert ends[0] == ends[1]
+
+
+def test_what_a_buyer_types_can_be_kept_however_long_it_is() -> None:
+    found = golden("order_727")
+    found["billing"]["address_1"] = "x" * 500_000
+    found["billing"]["first_name"] = "y" * 500_000
+    (said,) = hear("order.updated", json.dumps(found).encode()).facts
+    assert len(repr(said)) < 10_000

@@ -1,7 +1,9 @@
 """Members and their claims on DynamoDB.
 
 A member is `<program>#member#<id>`; a claim is `<program>#claim#<kind>#<mark>` and says the id of
-the member who has it.
+the member who has it. That somebody ever joined is a row of `<program>#roster#<shard>`: it says
+nothing of him but his id, is never removed, and is what all logs of a program are found by. An
+index would cost a write with every change of a profile, and would forget the erased.
 """
 
 from collections.abc import Sequence
@@ -12,9 +14,9 @@ from chalicelib.adapters.dynamo.referrals import DynamoReferrals
 from chalicelib.adapters.dynamo.transactions import Item
 from chalicelib.domain.ledger.entries import StoredEntry
 from chalicelib.domain.members.member import Claim, Consent, Member
-from chalicelib.domain.ports import Origin
+from chalicelib.domain.ports import Origin, shard_of
 
-_MEMBER, _CLAIM, _CONSENT = "member", "claim", "consent"
+_MEMBER, _CLAIM, _CONSENT, _ROSTER = "member", "claim", "consent", "roster"
 
 
 class DynamoMembers:
@@ -37,6 +39,7 @@ class DynamoMembers:
         record = self._member(member)
         claims = [self._records.new(self._claim(member, claim)) for claim in member.claims]
         parts = [self._records.new(record), *claims, self._ledger.part(first)]
+        parts.append(self._records.put_part(self._listed(member)))
         parts += [self._records.put_part(self._consent(member, one)) for one in said]
         if origin is not None:
             parts += self._referrals.parts(member, origin)
@@ -49,6 +52,15 @@ class DynamoMembers:
 
     def claimed_by(self, program_id: str, claim: Claim) -> str | None:
         return self._records.read(_claim_key(program_id, claim), _CLAIM, str)
+
+    def claimed_by_each(self, program_id: str, claims: Sequence[Claim]) -> dict[Claim, str]:
+        keys = {_claim_key(program_id, claim): claim for claim in claims}
+        found = self._records.read_each(list(keys), _CLAIM, str)
+        return {keys[pk]: member_id for pk, member_id in found.items()}
+
+    def of_program(self, program_id: str, shard: int, after: str, limit: int) -> list[str]:
+        found = self._records.after_under(_roster_key(program_id, shard), after, limit)
+        return [record.sk for record in found]
 
     def consents(self, program_id: str, member_id: str) -> list[Consent]:
         found = self._records.under(_consent_key(program_id, member_id))
@@ -86,6 +98,10 @@ class DynamoMembers:
         key = _member_key(member.program_id, member.id)
         return self._records.record(key, _MEMBER, _MEMBER, member, revision=member.revision)
 
+    def _listed(self, member: Member) -> Record:
+        key = _roster_key(member.program_id, shard_of(member.id))
+        return self._records.record(key, member.id, _ROSTER, None)
+
     def _claim(self, member: Member, claim: Claim) -> Record:
         return self._records.record(_claim_key(member.program_id, claim), _CLAIM, _CLAIM, member.id)
 
@@ -99,6 +115,10 @@ class DynamoMembers:
 
 def _member_key(program_id: str, member_id: str) -> str:
     return f"{program_id}#{_MEMBER}#{member_id}"
+
+
+def _roster_key(program_id: str, shard: int) -> str:
+    return f"{program_id}#{_ROSTER}#{shard}"
 
 
 def _consent_key(program_id: str, member_id: str) -> str:

@@ -27,6 +27,8 @@ def _count(parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any
         items = parsed.get("Items") or [parsed.get("Item") or {}]
         size = sum(map(item_size, items))
         units.count_read(size, strong=bool(asked.get("ConsistentRead")))
+    elif model.name == "BatchGetItem":
+        _count_many(asked["RequestItems"])
     elif model.name == "PutItem":
         units.count_write(item_size(asked["Item"]))
         if "Error" not in parsed:
@@ -40,6 +42,20 @@ def _count(parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any
                     _count_indexes(item)
     elif model.name in ("UpdateItem", "DeleteItem"):
         units.count_write(item_size(asked["Key"]))
+
+
+def _count_many(asked: Mapping[str, Any]) -> None:
+    """Many items that are read at once: each is paid for itself, and smaller than a unit."""
+    for wanted in asked.values():
+        for _ in wanted["Keys"]:
+            current().count_read(0, strong=bool(wanted.get("ConsistentRead")))
+
+
+def count_insert(item: Mapping[str, Mapping[str, Any]], *, is_put: bool) -> None:
+    """One of many statements of a request; one that fails is paid for too."""
+    current().count_write(item_size(item))
+    if is_put:
+        _count_indexes(item)
 
 
 def _count_indexes(item: Mapping[str, Mapping[str, Any]]) -> None:

@@ -6,6 +6,7 @@ parked there. Another content of the same order is an item of its own, `...#cont
 """
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
 from chalicelib.adapters.dynamo.faults import CONDITION_FAILED, code_of, translated
+from chalicelib.adapters.dynamo.inserts import insert_each
 from chalicelib.adapters.dynamo.records import sharing
 from chalicelib.domain.errors import Contended, Corrupt
 from chalicelib.domain.ledger.entries import LogKey
@@ -72,6 +74,17 @@ class DynamoOrders:
             if self._put(item, self._still_parking(found)):
                 return with_parked
         raise Contended("refunds of the order come in again and again")
+
+    def claim_each(self, records: Sequence[OrderRecord]) -> list[OrderRecord]:
+        """Claims many orders in few requests."""
+        items = [
+            self._item(_key(one.program_id, one.order.source, one.order.id), one).serialize()
+            for one in records
+        ]
+        put = insert_each(self._client, self._table, items)
+        return [
+            one if is_put else self.claim(one) for one, is_put in zip(records, put, strict=True)
+        ]
 
     def get(self, program_id: str, source: str, order_id: str) -> OrderRecord | None:
         """Read strongly."""

@@ -4,21 +4,25 @@ A record is its key, the kind of thing it is, a revision, and the thing itself a
 else is there is for the index `by_other`, the expiry, and counters.
 """
 
+import time
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.connection.table import TableConnection
-from pynamodb.exceptions import DoesNotExist, PutError
+from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
 from pynamodb.expressions.condition import Condition
 from pynamodb.models import Model
 
 from chalicelib.adapters.dynamo.faults import CONDITION_FAILED, code_of, translated
 from chalicelib.adapters.dynamo.transactions import Item, transact
-from chalicelib.domain.errors import Corrupt
+from chalicelib.domain.errors import Corrupt, Unavailable
 
 T = TypeVar("T")
+AT_ONCE = 100  # docs.aws.amazon.com/amazondynamodb, BatchGetItem: keys of a request
+TRIES = 5
+PAUSE_SECONDS = 0.05  # before what was left over is asked for again
 
 
 def sharing(client: Any, connection: TableConnection) -> TableConnection:
@@ -63,6 +67,29 @@ class Records:
         """The value at a key, read strongly."""
         record = self.find(pk, sk)
         return None if record is None else value_of(record, wanted)
+
+    def read_each(self, pks: Sequence[str], sk: str, wanted: type[T]) -> dict[str, T]:
+        """The values at many different keys, read strongly, by `pk`. Raises `Unavailable`."""
+        found: dict[str, T] = {}
+        for start in range(0, len(pks), AT_ONCE):
+            left: Item = {
+                self._table: {
+                    "Keys": [{"pk": {"S": pk}, "sk": {"S": sk}} for pk in pks[start:][:AT_ONCE]],
+                    "ConsistentRead": True,
+                }
+            }
+            for _ in range(TRIES):
+                with translated():
+                    answer = self._client.batch_get_item(RequestItems=left)
+                for item in answer["Responses"].get(self._table, []):
+                    found[item["pk"]["S"]] = value_of(self.model.from_raw_data(item), wanted)
+                left = answer.get("UnprocessedKeys") or {}
+                if not left:
+                    break
+                time.sleep(PAUSE_SECONDS)
+            else:
+                raise Unavailable("the store does not answer for every key")
+        return found
 
     def find(self, pk: str, sk: str) -> Record | None:
         """The record at a key, read strongly."""
@@ -179,6 +206,19 @@ class Records:
         """Removes whatever lies at a key."""
         with translated():
             self.model(pk, sk).delete()
+
+    def delete_up_to(self, pk: str, sk: str, revision: int) -> bool:
+        """Removes a record unless it is of a later revision."""
+        model = self.model
+        condition = model.pk.does_not_exist() | (model.revision <= revision)
+        with translated():
+            try:
+                model(pk, sk).delete(condition=condition)
+                return True
+            except DeleteError as error:
+                if code_of(error) != CONDITION_FAILED:
+                    raise
+        return False
 
     def put_part(self, record: Record) -> Item:
         """The part of a transaction that puts a record over whatever is there."""

@@ -6,6 +6,7 @@ from chalicelib.adapters.dynamo.audit import DynamoAudit
 from chalicelib.adapters.dynamo.billings import DynamoBillings
 from chalicelib.adapters.dynamo.counters import DynamoCounters
 from chalicelib.adapters.dynamo.dues import DynamoDues
+from chalicelib.adapters.dynamo.jobs import DynamoExports, DynamoImports
 from chalicelib.adapters.dynamo.keys import DynamoKeys
 from chalicelib.adapters.dynamo.ledger import DynamoLedger
 from chalicelib.adapters.dynamo.members import DynamoMembers
@@ -44,5 +45,7 @@ def dynamo_store(client: Any, ledger_table: str, orders_table: str, records_tabl
         referrals=referrals,
         webhooks=DynamoWebhooks(records),
         stores=DynamoStores(records),
+        imports=DynamoImports(records),
+        exports=DynamoExports(records),
         counters=DynamoCounters(records),
     )

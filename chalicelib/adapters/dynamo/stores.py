@@ -4,9 +4,13 @@ A connection is found by its id alone, because that is all a store's message nam
 those of all programs in one partition, of which there are few.
 """
 
+import zlib
 from itertools import takewhile
 
+import msgspec
+
 from chalicelib.adapters.dynamo.records import Record, Records, value_of
+from chalicelib.domain.errors import Corrupt
 from chalicelib.domain.ledger.refs import order_key
 from chalicelib.domain.members.member import Claim
 from chalicelib.domain.stores.connection import Connection, Progress, Trouble
@@ -84,18 +88,27 @@ class DynamoStores:
                 _kept(program_id, owner),
                 key,
                 _KEPT,
-                said,
+                zlib.compress(msgspec.msgpack.encode(said)),
                 revision=said.order.updated_at or 0,
+                gpk=_kept_of(program_id, said.order.source),
+                gsk=f"{owner.kind}#{owner.mark}#{key}",
                 expires_at=expires_at // SECOND,
             )
         )
 
     def kept(self, program_id: str, owner: Claim) -> list[OrderSaid]:
         found = self._records.under(_kept(program_id, owner))
-        return [value_of(record, OrderSaid) for record in found]
+        return [_order_in(record) for record in found]
 
-    def unkeep(self, program_id: str, owner: Claim, source: str, order_id: str) -> None:
-        self._records.delete(_kept(program_id, owner), order_key(source, order_id))
+    def unkeep(self, program_id: str, owner: Claim, said: OrderSaid) -> bool:
+        key = order_key(said.order.source, said.order.id)
+        return self._records.delete_up_to(_kept(program_id, owner), key, said.order.updated_at or 0)
+
+    def unkeep_some(self, program_id: str, source: str, limit: int) -> int:
+        found = self._records.by_other(_kept_of(program_id, source), limit=limit)
+        for record in found:
+            self._records.delete(record.pk, record.sk)
+        return len(found)
 
     def progress(self, store_id: str) -> Progress | None:
         return self._records.read(_pk(store_id), _PROGRESS, Progress)
@@ -134,6 +147,20 @@ def _topics(store_id: str) -> str:
 
 def _troubles(store_id: str) -> str:
     return f"{_pk(store_id)}#{_TROUBLE}"
+
+
+def _kept_of(program_id: str, source: str) -> str:
+    """Where all orders are listed that are kept of one source."""
+    return f"{program_id}#{_KEPT}#{source}"
+
+
+def _order_in(record: Record) -> OrderSaid:
+    """Compressed, since an order of a thousand lines is too large for an item otherwise."""
+    try:
+        said = zlib.decompress(value_of(record, bytes))
+        return msgspec.msgpack.decode(said, type=OrderSaid)
+    except (msgspec.DecodeError, zlib.error) as error:
+        raise Corrupt("a kept order cannot be read") from error
 
 
 def _kept(program_id: str, owner: Claim) -> str:

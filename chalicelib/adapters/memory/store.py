@@ -8,6 +8,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Generic, TypeVar
 
 from chalicelib.adapters.memory.stores import MemoryStores
 from chalicelib.adapters.units import entry_size
@@ -15,6 +16,8 @@ from chalicelib.domain.access.audit import AuditRow
 from chalicelib.domain.access.keys import ApiKey
 from chalicelib.domain.cards.card import IssuedPass
 from chalicelib.domain.cards.message import PassMessage
+from chalicelib.domain.jobs.exports import Export
+from chalicelib.domain.jobs.imports import Import, RowError
 from chalicelib.domain.ledger.account import Head
 from chalicelib.domain.ledger.entries import LogKey, StoredEntry
 from chalicelib.domain.ledger.refs import order_key
@@ -43,10 +46,11 @@ from chalicelib.domain.referrals.referral import Referral, ReferralChange, State
 from chalicelib.domain.rewards.voucher import Use, Voucher, VoucherChange
 from chalicelib.domain.webhooks.delivery import Delivery, Health
 from chalicelib.domain.webhooks.endpoint import Endpoint
-from chalicelib.kernel.clock import Instant
+from chalicelib.kernel.clock import LATEST, Instant
 from chalicelib.kernel.meter import current
 
 _LOCK = threading.RLock()
+J = TypeVar("J", Import, Export)
 
 
 class MemoryLedger:
@@ -91,6 +95,9 @@ class MemoryLedger:
             insort(self._refs.setdefault(entry.key, []), (entry.ref, entry.version))
             current().count_write(0)  # the index
             return None
+
+    def append_each(self, entries: Sequence[StoredEntry]) -> list[StoredEntry | None]:
+        return [self.append(one) for one in entries]
 
     def append_all(
         self,
@@ -219,8 +226,13 @@ class MemoryOrders:
         key = (record.program_id, order_key(record.order.source, record.order.id))
         with _LOCK:
             if key not in self._records:
-                self._records[key] = replace(record, parked=self._parked.pop(key, ()))
+                parked = self._parked.pop(key, ())
+                self._records[key] = replace(record, parked=parked)
+                return self._records[key] if parked else record
             return self._records[key]
+
+    def claim_each(self, records: Sequence[OrderRecord]) -> list[OrderRecord]:
+        return [self.claim(one) for one in records]
 
     def get(self, program_id: str, source: str, order_id: str) -> OrderRecord | None:
         with _LOCK:
@@ -294,6 +306,7 @@ class MemoryMembers:
         self._members: dict[tuple[str, str], Member] = {}
         self._claims: dict[tuple[str, Claim], str] = {}
         self._said: dict[tuple[str, str], list[Consent]] = {}
+        self._roster: dict[tuple[str, int], list[str]] = {}
 
     def enrol(
         self,
@@ -312,12 +325,19 @@ class MemoryMembers:
             if self._ledger.append(first) is not None:
                 return False
             self._members[key] = member
+            insort(self._roster.setdefault((member.program_id, shard_of(member.id)), []), member.id)
             self._said.setdefault(key, []).extend(said)
             for claim in member.claims:
                 self._claims[member.program_id, claim] = member.id
             if origin is not None:
                 self._referrals.begin(member, origin)
             return True
+
+    def of_program(self, program_id: str, shard: int, after: str, limit: int) -> list[str]:
+        with _LOCK:
+            ids = self._roster.get((program_id, shard), [])
+            start = bisect_right(ids, after)
+            return ids[start : start + limit]
 
     def consents(self, program_id: str, member_id: str) -> list[Consent]:
         with _LOCK:
@@ -342,6 +362,11 @@ class MemoryMembers:
     def claimed_by(self, program_id: str, claim: Claim) -> str | None:
         with _LOCK:
             return self._claims.get((program_id, claim))
+
+    def claimed_by_each(self, program_id: str, claims: Sequence[Claim]) -> dict[Claim, str]:
+        with _LOCK:
+            found = {claim: self._claims.get((program_id, claim)) for claim in claims}
+        return {claim: member_id for claim, member_id in found.items() if member_id is not None}
 
     def replace(self, member: Member, was: Member, said: Sequence[Consent] = ()) -> Claim | bool:
         key = (member.program_id, member.id)
@@ -952,6 +977,70 @@ class MemoryWebhooks:
         return self._deliveries.setdefault(key, {})
 
 
+class _MemoryJobs(Generic[J]):
+    """Imports or exports, by their ids."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[tuple[str, str], J] = {}
+
+    def create(self, one: J) -> bool:
+        with _LOCK:
+            return self._jobs.setdefault((one.program_id, one.id), one) == one
+
+    def get(self, program_id: str, job_id: str) -> J | None:
+        with _LOCK:
+            return self._jobs.get((program_id, job_id))
+
+    def newest(self, program_id: str, after: str | None, limit: int) -> tuple[list[J], str | None]:
+        with _LOCK:
+            rows = {
+                f"{LATEST - one.created_at:015d}#{one.id}": one
+                for one in self._jobs.values()
+                if one.program_id == program_id
+            }
+        places = sorted(place for place in rows if place > (after or ""))[:limit]
+        following = places[-1] if len(places) == limit else None
+        return [rows[place] for place in places], following
+
+    def put(self, one: J) -> bool:
+        with _LOCK:
+            key = (one.program_id, one.id)
+            now = self._jobs.get(key)
+            if now == one:
+                return True
+            if now is None or now.revision != one.revision - 1:
+                return False
+            self._jobs[key] = one
+            return True
+
+
+class MemoryImports(_MemoryJobs[Import]):
+    """Keeps the port `Imports`; no error is ever forgotten here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._errors: dict[tuple[str, str], dict[int, RowError]] = {}
+
+    def add_errors(
+        self,
+        one: Import,
+        errors: Sequence[RowError],
+        expires_at: Instant,  # noqa: ARG002
+    ) -> None:
+        with _LOCK:
+            rows = self._errors.setdefault((one.program_id, one.id), {})
+            rows |= {error.row: error for error in errors}
+
+    def errors(self, program_id: str, import_id: str, after: int, limit: int) -> list[RowError]:
+        with _LOCK:
+            rows = self._errors.get((program_id, import_id), {})
+            return [rows[row] for row in sorted(rows) if row > after][:limit]
+
+
+class MemoryExports(_MemoryJobs[Export]):
+    """Keeps the port `Exports`."""
+
+
 class MemoryCounters:
     """Counters; they never end here."""
 
@@ -984,5 +1073,7 @@ def memory_store() -> Store:
         referrals=referrals,
         webhooks=MemoryWebhooks(),
         stores=MemoryStores(),
+        imports=MemoryImports(),
+        exports=MemoryExports(),
         counters=MemoryCounters(),
     )

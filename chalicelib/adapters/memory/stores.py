@@ -95,9 +95,23 @@ class MemoryStores:
         with _LOCK:
             return [one for _, one in sorted(self._kept.get((program_id, owner), {}).items())]
 
-    def unkeep(self, program_id: str, owner: Claim, source: str, order_id: str) -> None:
+    def unkeep(self, program_id: str, owner: Claim, said: OrderSaid) -> bool:
+        key = (said.order.source, said.order.id)
         with _LOCK:
-            self._kept.get((program_id, owner), {}).pop((source, order_id), None)
+            rows = self._kept.get((program_id, owner), {})
+            known = rows.get(key)
+            if known and (known.order.updated_at or 0) > (said.order.updated_at or 0):
+                return False
+            rows.pop(key, None)
+            return True
+
+    def unkeep_some(self, program_id: str, source: str, limit: int) -> int:
+        with _LOCK:
+            mine = [rows for (program, _), rows in self._kept.items() if program == program_id]
+            found = [(rows, key) for rows in mine for key in rows if key[0] == source][:limit]
+            for rows, key in found:
+                del rows[key]
+            return len(found)
 
     def progress(self, store_id: str) -> Progress | None:
         with _LOCK:

@@ -7,6 +7,8 @@ from chalicelib.domain.stores.facts import Unreadable
 from chalicelib.kernel.clock import Instant, from_rfc3339
 from chalicelib.kernel.money import minor_units
 
+LONGEST_TEXT = 1000  # characters of one text that is kept
+
 
 def json_value(body: bytes) -> Any:
     """Any JSON; decimals stay as they are written. Raises `Unreadable`."""
@@ -62,12 +64,15 @@ def objects(found: dict[str, Any], name: str) -> list[dict[str, Any]]:
     return rows
 
 
-def text(found: dict[str, Any], name: str) -> str | None:
-    """A text or a number as text; None where it is absent or empty."""
+def text(found: dict[str, Any], name: str, longest: int = LONGEST_TEXT) -> str | None:
+    """A text or a number as text, so many characters of it; None where it is absent or empty.
+
+    Who buys may type what no table holds, and his order would fail again and again.
+    """
     value = found.get(name)
     if value is None or isinstance(value, (dict, list, bool)):
         return None
-    return str(value).strip() or None
+    return str(value).strip()[:longest] or None
 
 
 def money(value: Any, currency: str, name: str) -> int:

@@ -42,12 +42,16 @@ from chalicelib.domain.stores.facts import (
     StoreRefund,
     Unreadable,
 )
+from chalicelib.kernel.clock import Instant
 
 MAX_QUANTITY = 1_000_000  # of one line, as our own API has it
 
 _PAID = frozenset({"paid", "partially_refunded", "refunded"})
+# docs/api/admin-graphql/latest/enums/CustomerEmailMarketingState; of others nothing was said
+_CONSENTS = {"subscribed": True, "unsubscribed": False}
 _CHANNELS = {"web": "online"}  # others keep the store's word: `pos`, an app's id
 _MAX_KIND = 40  # characters of what paid
+_LONGEST_TAGS = 20_000  # characters of all
 
 Found = dict[str, Any]
 
@@ -164,10 +168,13 @@ def refund_facts(refund: Found, wanted: str) -> tuple[Fact, ...]:
 def customer_said(found: Found) -> Customer:
     """A customer, or the little that a message about his privacy tells of him.
 
-    Shopify calls an address verified that somebody typed at the checkout; it is his only where he
-    has signed in to an account (`state`), which needs the address.
+    Shopify calls an address verified that somebody typed at the checkout; we take it as his where
+    he has an account (`state`). To sign in takes a code sent to the address; legacy accounts take
+    a password (help.shopify.com/en/manual/customers/customer-accounts/classic-customer-accounts),
+    and nothing public says that a new one must prove its address.
     """
     home = found.get("default_address")
+    accepts, accepted_at = _accepts_marketing(found)
     return Customer(
         id=text(found, "id"),
         email=text(found, "email"),
@@ -177,16 +184,20 @@ def customer_said(found: Found) -> Customer:
         family_name=text(found, "last_name"),
         country=text(home, "country_code") if isinstance(home, dict) else None,
         locale=text(found, "locale"),
-        accepts_marketing=_accepts_marketing(found),
+        accepts_marketing=accepts,
+        accepted_at=accepted_at,
     )
 
 
-def _accepts_marketing(found: Found) -> bool | None:
+def _accepts_marketing(found: Found) -> tuple[bool | None, Instant | None]:
+    """What he said, and when."""
     consent = found.get("email_marketing_consent")
     if isinstance(consent, dict):
-        return consent.get("state") == "subscribed"
-    accepts = found.get("accepts_marketing")  # older versions of the API
-    return accepts if isinstance(accepts, bool) else None
+        said, at = _CONSENTS.get(text(consent, "state") or ""), consent.get("consent_updated_at")
+    else:  # older versions of the API
+        accepts, at = found.get("accepts_marketing"), found.get("accepts_marketing_updated_at")
+        said = accepts if isinstance(accepts, bool) else None
+    return said, None if said is None or at is None else instant(at, "consent_updated_at")
 
 
 def _buyer(order: Found) -> Customer:
@@ -216,7 +227,7 @@ def _email(order: Found) -> str | None:
 def _state(order: Found) -> OrderState:
     if order.get("cancelled_at"):
         return OrderState.CANCELLED
-    paid = order.get("financial_status") in _PAID
+    paid = text(order, "financial_status") in _PAID
     return OrderState.PAID if paid else OrderState.PENDING
 
 
@@ -255,7 +266,7 @@ def _with_payment(order: Order, found: Found) -> Order:
 
 def _tags(order: Found) -> tuple[str, ...]:
     """The order's tags: product tags and types are not in the payload."""
-    parts = (text(order, "tags") or "").split(",")
+    parts = (text(order, "tags", _LONGEST_TAGS) or "").split(",")
     return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
 
 

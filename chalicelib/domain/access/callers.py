@@ -6,6 +6,8 @@ from enum import Enum
 from chalicelib.domain.access.keys import ApiKey
 from chalicelib.kernel.clock import Instant
 
+OIDC = "oidc"  # begins the external ids of accounts at an issuer; no store is a source of this name
+
 
 class Role(Enum):
     """In what quality somebody calls."""
@@ -23,6 +25,21 @@ class Caller:
     program_id: str
     member_id: str | None = None  # of a member token
     key: ApiKey | None = None  # of a key
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Somebody whom a program's OIDC issuer knows, as its token says."""
+
+    program_id: str
+    subject: str
+    email: str | None  # only one of which the issuer says that it is his
+    expires_at: Instant
+
+    @property
+    def external_id(self) -> str:
+        """What a member with this account is found by."""
+        return f"{OIDC}:{self.subject}"
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ class Head:
     recorded_at: int
     program_version: int
     snapshot: Snapshot
+    imported: bool = False
 
     @classmethod
     def of(cls, stored: StoredEntry) -> "Head":
@@ -54,6 +55,7 @@ class Head:
             entry.recorded_at,
             entry.program_version,
             entry.snapshot,
+            entry.imported,
         )
 
     @classmethod

@@ -267,6 +267,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     budgets: tuple[tuple[int, int], ...] = ()  # what it takes of each campaign's budget
     tier: tuple[int, int] | None = None  # the tier before and after, where it changed
     change: int = 0  # what happened to a membership
+    imported: bool = False  # history that an import brought: nobody is told of it
 
     @property
     def stock_taken(self) -> int:
@@ -342,8 +343,11 @@ _DECODER = msgspec.msgpack.Decoder(Entry, dec_hook=_unpack)
 
 
 def encode(entry: Entry) -> bytes:
-    """The bytes of an entry, the same for the same entry."""
-    return _ENCODER.encode(entry)
+    """The bytes of an entry, the same for the same entry.
+
+    What is not imported does not say so: its bytes are those from before there were imports.
+    """
+    return _ENCODER.encode(entry if entry.imported else msgspec.structs.astuple(entry)[:-1])
 
 
 def decode(body: bytes) -> Entry:

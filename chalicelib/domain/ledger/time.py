@@ -63,6 +63,10 @@ class Due:
         ref = f"time:{_NAMES[self.kind]}#{self.at}"
         return ref if self.at > head.recorded_at else f"{ref}.{head.version + 1}"
 
+    def is_history(self, head: Head) -> bool:
+        """Whether an import brought it: it was over already when the import wrote the head."""
+        return head.imported and self.at <= head.recorded_at
+
 
 def next_due(head: Head, versions: Versions) -> Due | None:
     """What happens next to an account that nobody touches; None where nothing ever will."""
@@ -160,6 +164,7 @@ def _follow(head: Head, due: Due, versions: Versions) -> StoredEntry:
         quantity=quantity,
         stock=stock,
         tier=tier,
+        imported=due.is_history(head),
     )
     return StoredEntry(head.key, head.version + 1, ref, head.hash, encode(entry))
 
@@ -177,6 +182,7 @@ def _bring(head: Head, due: Due, brought: Brought, versions: Versions) -> Stored
         effects=brought.effects,
         moves=brought.account.moved(),
         snapshot=brought.account.snapshot(converted_on=brought.day),
+        imported=due.is_history(head),
     )
     return StoredEntry(head.key, head.version + 1, ref, head.hash, encode(entry))
 
@@ -198,6 +204,7 @@ def _change_membership(head: Head, due: Due) -> StoredEntry:
         moves=NO_LOTS,
         snapshot=Account.open(head.snapshot).snapshot(membership=after(membership, change)),
         change=change,
+        imported=due.is_history(head),
     )
     return StoredEntry(head.key, head.version + 1, ref, head.hash, encode(entry))
 

@@ -13,6 +13,9 @@ from chalicelib.domain.errors import FieldError
 from chalicelib.kernel.clock import Instant
 
 TERMS, PRIVACY = "terms", "privacy"  # purposes under which accepted versions are kept
+LONGEST_NAME = 80  # characters
+COUNTRY = r"[A-Z]{2}"
+LOCALE = r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*"
 
 
 @dataclass(frozen=True)

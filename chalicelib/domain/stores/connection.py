@@ -53,9 +53,9 @@ class Connection:
         """What a member is found by who is this customer of the store."""
         return f"{self.source}:{customer_id}"
 
-    def kept_until(self, now: Instant) -> Instant:
-        """Until when an order of nobody we know is kept."""
-        return now + self.keeps_days * DAY
+    def kept_until(self, placed_at: Instant) -> Instant:
+        """Until when an order of nobody we know is kept, however often the store tells of it."""
+        return placed_at + self.keeps_days * DAY
 
 
 @dataclass(frozen=True)

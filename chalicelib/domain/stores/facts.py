@@ -10,6 +10,7 @@ from enum import Enum
 from chalicelib.domain.ledger.commands import LineRefund
 from chalicelib.domain.orders import Order
 from chalicelib.domain.referrals.checks import Seen
+from chalicelib.kernel.clock import Instant
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Customer:
     country: str | None = None  # ISO 3166-1 alpha-2
     locale: str | None = None
     accepts_marketing: bool | None = None  # by e-mail; None: the store does not say
+    accepted_at: Instant | None = None  # when he said so
 
 
 class OrderState(Enum):
