@@ -89,6 +89,14 @@ def load(folder: Path) -> Demo | None:
     return Demo(**kept) if kept.keys() == {one.name for one in fields(Demo)} else None
 
 
+def members_of(api: Client) -> list[dict[str, str]]:
+    """The members of the demo, by name."""
+    found = [
+        api.do("GET", f"/v1/members?external_id={name.lower()}")["data"][0] for name, *_ in MEMBERS
+    ]
+    return [{"id": one["id"], "name": one["given_name"]} for one in found]
+
+
 def order(member_id: str, order_id: str, drinks: int) -> dict[str, Any]:
     """A paid order of some coffees."""
     return {

@@ -14,7 +14,7 @@ from typing import Any
 from infra.progress import Failed
 from local.client import Client
 from local.pages import NOT_FOUND, Answer, Request, event, file, ticks
-from local.seed import MEMBERS, SOURCE, Demo, order
+from local.seed import SOURCE, Demo, members_of, order
 from local.stand_ins import StandIns
 
 _ENTRIES = 50  # how far back a refund looks for an order
@@ -51,16 +51,12 @@ class DemoShop:
         if request.path == "":
             return file("shop.html")
         if request.path == "/members":
-            return Answer.of([self._known(name.lower()) for name, *_ in MEMBERS])
+            return Answer.of(members_of(self._api))
         if request.path == "/member":
             return Answer.of(self._member(request.query["id"]))
         if request.path == "/events":
             return Answer(self._events(request), "text/event-stream")
         return NOT_FOUND
-
-    def _known(self, external_id: str) -> dict[str, Any]:
-        found = self._api.do("GET", f"/v1/members?external_id={external_id}")["data"]
-        return {"id": found[0]["id"], "name": found[0]["given_name"]}
 
     def _member(self, member_id: str) -> dict[str, Any]:
         path = f"/v1/members/{member_id}"

@@ -7,7 +7,7 @@ from typing import Any
 from infra.progress import Failed
 from local.client import Client
 from local.pages import NOT_FOUND, Answer, Request, file
-from local.seed import MEMBERS, Demo
+from local.seed import Demo, members_of
 from local.stores import PRICE, DemoStore
 
 _TROUBLES = 4
@@ -26,6 +26,7 @@ class StorePages:
             "buy": lambda shop, asked: self._buy(shop, asked, paid=True),
             "order": lambda shop, asked: self._buy(shop, asked, paid=False),
             "change": self._change,
+            "ask": self._ask,
             "lose": self._lose,
             "pull": self._pull,
             "redeem": self._redeem,
@@ -43,17 +44,13 @@ class StorePages:
         if request.path == "":
             return file("store.html")
         if request.path == "/members":
-            return Answer.of([self._known(name.lower()) for name, *_ in MEMBERS])
+            return Answer.of(members_of(self._api))
         if request.path == "/state":
             return Answer.of(self._state(request.query["member"]))
         kind, _, action = request.path.removeprefix("/").partition("/")
         if request.method != "POST" or kind not in self._shops or action not in self._actions:
             return NOT_FOUND
         return Answer.of(self._actions[action](self._shops[kind], request.json))
-
-    def _known(self, external_id: str) -> dict[str, Any]:
-        found = self._api.do("GET", f"/v1/members?external_id={external_id}")["data"]
-        return {"id": found[0]["id"], "name": found[0]["given_name"]}
 
     def _state(self, member_id: str) -> dict[str, Any]:
         account = self._api.do("GET", f"/v1/members/{member_id}/account")
@@ -78,13 +75,20 @@ class StorePages:
         }
 
     def _buy(self, shop: DemoStore, asked: dict[str, Any], *, paid: bool) -> Any:
-        member = self._api.do("GET", f"/v1/members/{asked['member']}")
-        shop.buy(member["email"], paid=paid, code=str(asked["code"]))
+        shop.buy(self._email(asked), paid=paid, code=str(asked["code"]))
         return shop.tell()
 
     def _change(self, shop: DemoStore, asked: dict[str, Any]) -> Any:
         shop.change(str(asked["step"]))
         return shop.tell()
+
+    def _ask(self, shop: DemoStore, asked: dict[str, Any]) -> Any:
+        about = {"customer": {"email": self._email(asked)}}
+        shop.stand_in.tell("customers/data_request", about)
+        return shop.tell()
+
+    def _email(self, asked: dict[str, Any]) -> str:
+        return str(self._api.do("GET", f"/v1/members/{asked['member']}")["email"])
 
     def _lose(self, shop: DemoStore, asked: dict[str, Any]) -> Any:
         shop.are_lost = bool(asked["lost"])
@@ -120,4 +124,5 @@ def _order(order: dict[str, Any], status: str) -> dict[str, Any]:
         "bags": line.get("current_quantity", line["quantity"]),
         "total": order.get("current_total_price") or order["total"],
         "status": status.replace("_", " "),
+        "refunds": len(order["refunds"]),
     }

@@ -7,6 +7,7 @@ does not answer. The shops forget their orders when `make run` ends.
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
@@ -17,33 +18,24 @@ from local.store_stand_ins import shopify, woocommerce
 SKU = "beans"
 PRICE = 1250  # of a bag
 BAGS = 2  # of an order
-_NONE: tuple[str, ...] = ()
 
 
+@dataclass
 class DemoStore:
     """One shop. Its kind is the source of its orders, too."""
 
-    def __init__(
-        self,
-        kind: str,
-        stand_in: shopify.ShopifyStandIn | woocommerce.WooCommerceStandIn,
-        item: Callable[..., Any],
-        secret: str,
-        access: str,
-        steps: Mapping[str, tuple[str, ...]],  # that an order can take, by its status
-    ) -> None:
-        self.kind = kind
-        self.stand_in = stand_in
-        self.are_lost = False  # its messages
-        self.webhook_url = ""
-        self.path = ""  # of its connection in the API
-        self._item = item
-        self._secret = secret
-        self._access = access
-        self._steps = steps
-        self.order_id: int | None = None
-        self._told = 0
-        self._telling = Lock()
+    kind: str
+    stand_in: shopify.ShopifyStandIn | woocommerce.WooCommerceStandIn
+    item: Callable[..., Any]
+    secret: str
+    access: str
+    steps_from: Mapping[str, tuple[str, ...]]  # what can happen to an order, by its status
+    are_lost: bool = False  # its messages
+    webhook_url: str = ""
+    path: str = ""  # of its connection in the API
+    order_id: int | None = None  # the last one
+    _told: int = 0
+    _telling: Lock = field(default_factory=Lock)
 
     def connect(self, api: Client) -> None:
         """Connects the shop to a program, or finds it there, maybe at another port."""
@@ -51,8 +43,8 @@ class DemoStore:
             "kind": self.kind,
             "source": self.kind,
             "address": self.stand_in.url,
-            "secret": self._secret,
-            "access": self._access,
+            "secret": self.secret,
+            "access": self.access,
         }
         known = {one["source"]: one for one in api.do("GET", "/v1/stores")["data"]}
         found = known.get(self.kind) or api.do("POST", "/v1/stores", asked)
@@ -67,7 +59,7 @@ class DemoStore:
             off = self.stand_in.takes_off(code) if code else 0
             if code and not off:
                 raise Failed(f"The shop does not know the code {code}, or no more.")
-            items = self._item(PRICE, BAGS, discount=off, sku=SKU)
+            items = self.item(PRICE, BAGS, discount=off, sku=SKU)
             self.order_id = self.stand_in.order(items, paid=paid, email=email, code=code or None)
 
     def change(self, step: str) -> None:
@@ -100,10 +92,10 @@ class DemoStore:
     @property
     def steps(self) -> tuple[str, ...]:
         """What can happen to the last order now."""
-        return self._steps.get(self.status, _NONE)
+        return self.steps_from.get(self.status, ())
 
     def tell(self) -> list[dict[str, Any]]:
-        """Sends what is new, and says what it was answered; None for what is lost."""
+        """Sends what is new, and says what each was answered; what is lost has no status."""
         with self._telling:
             messages = self.stand_in.messages[self._told :]
             self._told += len(messages)
@@ -114,14 +106,14 @@ class DemoStore:
             return {"topic": topic, "status": None, "outcome": "lost"}
         reply = Client("").call("POST", self.webhook_url, body, headers)
         said = reply.json
-        outcome = ", ".join(said.get("outcomes") or [said.get("status", "")])
+        outcome = ", ".join(said.get("outcomes") or [said.get("code") or said["status"]])
         return {"topic": topic, "status": reply.status, "outcome": outcome}
 
 
 @contextmanager
 def running_shops(shopify_port: int, woocommerce_port: int) -> Iterator[tuple[DemoStore, ...]]:
-    """Both shops. Their numbers begin with the second, so that none is given out by two runs."""
-    now = int(time.time())
+    """Both shops. Their numbers begin with the time, so that none is given out by two runs."""
+    now = int(time.time() * 100)
     with (
         shopify.ShopifyStandIn(port=shopify_port, first_id=now) as one,
         woocommerce.WooCommerceStandIn(port=woocommerce_port, first_id=now) as other,

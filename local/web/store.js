@@ -21,7 +21,7 @@ async function safely(work) {
 
 function log(kind, rows) {
   for (const { topic, status, outcome } of rows) {
-    const line = `${kind}  ${topic} → ${status ?? "no answer"}  ${outcome}`;
+    const line = `${kind}: ${topic} → ${status ?? ""} ${outcome}`;
     at("log").prepend(make("li", status === null ? "push" : "", line));
   }
 }
@@ -43,6 +43,7 @@ function panel(kind) {
   made.id = kind;
   const find = (selector) => made.querySelector(selector);
   find("h2").textContent = TITLES[kind];
+  find("[data-does=ask]").hidden = kind !== "shopify"; // WooCommerce has no message for that
   for (const one of made.querySelectorAll("[data-does]")) {
     one.addEventListener("click", () => {
       const code = find(".use").checked ? find(".code b")?.textContent ?? "" : "";
@@ -64,15 +65,16 @@ function draw(shop) {
   const find = (selector) => shown.querySelector(selector);
   const order = shop.order;
   find(".order").textContent = order
-    ? `Order ${order.id}: ${order.bags} bags, ${order.total} €, ${order.status}` : "No order yet.";
+    ? `Order ${order.id}: ${order.bags} bags, ${order.total} €, ${order.status}${order.refunds
+      ? `, refunds: ${order.refunds}` : ""}` : "No order yet.";
   for (const one of shown.querySelectorAll("[data-step]")) {
     one.disabled = !shop.steps.includes(one.dataset.step);
   }
   find("[data-does=cancel_redemption]").disabled = !shop.code;
-  find(".use").disabled = !shop.code?.off;
+  find(".use").parentElement.hidden = !shop.code?.off;
   find(".code").replaceChildren(...(shop.code ? [
     make("b", "", shop.code.code),
-    shop.code.off ? " is a code of the shop" : " is no code of the shop, or no more"] : []));
+    shop.code.off ? " is good in the shop" : " is not good in the shop: not yet, or no more"] : []));
   find(".lost").checked = shop.lost;
   const pull = shop.pull;
   find(".pull").textContent = !pull ? "Its orders were never pulled."

@@ -1,8 +1,8 @@
 """Shops on Shopify and WooCommerce, connected to the deployed package: their messages come by HTTP,
 what takes its time is done by the queue's worker, and every function has its own role alone."""
 
-import time
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,7 @@ from local.seed import Demo, seed
 from local.stores import DemoStore
 from tests.e2e.browser import Browser, running_browser
 from tests.e2e.conftest import Deployment
-
-WITHIN_SECONDS = 60
+from tests.e2e.test_story import HOUR_HAS_COME, until
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +52,6 @@ class Buyer:
         return int(balances["stamps"][state])
 
 
-def until(holds: Callable[[], bool], what: str) -> None:
-    ends = time.monotonic() + WITHIN_SECONDS
-    while not holds():
-        assert time.monotonic() < ends, f"{what} did not happen within {WITHIN_SECONDS} s"
-        time.sleep(0.1)
-
-
 def tell(shop: DemoStore) -> set[str]:
     """What became of the new messages."""
     told = shop.tell()
@@ -95,13 +87,21 @@ def test_a_message_that_the_store_did_not_sign_is_refused(shop: DemoStore, api: 
     assert buyer.stamps("pending") == buyer.stamps() == 0
 
 
-def test_what_no_message_told_a_pull_finds(shop: DemoStore, api: Client) -> None:
-    buyer = Buyer(api, f"lost-{shop.kind}")
+@pytest.mark.parametrize("asked", [True, False], ids=["asked for", "by the hour"])
+def test_what_no_message_told_a_pull_finds(
+    deployment: Deployment, shop: DemoStore, api: Client, *, asked: bool
+) -> None:
+    buyer = Buyer(api, f"lost-{shop.kind}-{asked}")
     shop.are_lost = True
     shop.buy(buyer.email, paid=True)
     shop.tell()
     shop.are_lost = False
-    assert api.do("POST", f"{shop.path}/pull") == {"status": "queued"}
+    if asked:
+        assert api.do("POST", f"{shop.path}/pull") == {"status": "queued"}
+    else:
+        deployment.cloud.client("lambda").invoke(
+            FunctionName=deployment.names["OnHour"], Payload=json.dumps(HOUR_HAS_COME)
+        )
     until(lambda: buyer.stamps() == 2, "the pull")
     until(lambda: not api.do("GET", shop.path)["pull"]["running"], "its end")
     assert tell_again(shop) == {"unchanged"}
@@ -164,6 +164,13 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
+def press(browser: Browser, selector: str) -> None:
+    """Clicks on something as soon as the page is not waiting for an answer."""
+    found = f"return document.querySelector({selector!r})?.disabled === false"
+    browser.until(lambda: bool(browser.run(found)), f"{selector} was never there to press")
+    browser.click(selector)
+
+
 def test_a_person_buys_in_the_shops_and_sees_what_the_program_hears(
     demo: Demo, browser: Browser, tmp_path: Path
 ) -> None:
@@ -171,24 +178,26 @@ def test_a_person_buys_in_the_shops_and_sees_what_the_program_hears(
     browser.see("#balances", "6 stamps")
     stamps = 6
     for kind in ("shopify", "woocommerce"):
-        browser.click(f"#{kind} [data-does=buy]")
+        press(browser, f"#{kind} [data-does=buy]")
         stamps += 2
         browser.see("#balances", f"{stamps} stamps")
-        browser.see("#log", f"{kind}  order")
-        browser.click(f"#{kind} .lost")
-        browser.click(f"#{kind} [data-step=refund]")
-        browser.see("#log", "no answer  lost")
-        browser.click(f"#{kind} [data-does=pull]")
+        browser.see("#log", f"{kind}: order")
+        press(browser, f"#{kind} .lost")
+        press(browser, f"#{kind} [data-step=refund]")
+        browser.until(lambda: browser.text("#log .push") != "", "no message was lost")
+        press(browser, f"#{kind} [data-does=pull]")
         stamps -= 1
         browser.see("#balances", f"{stamps} stamps")
         browser.see(f"#{kind} .pull", "orders,")
-        browser.click(f"#{kind} .lost")
-    browser.click("#shopify [data-does=redeem]")
+        press(browser, f"#{kind} .lost")
+    press(browser, "#shopify [data-does=redeem]")
     browser.see("#balances", f"{stamps - 3} stamps")
-    browser.see("#shopify .code", "is a code of the shop")
-    browser.click("#shopify .use")
-    browser.click("#shopify [data-does=buy]")
+    browser.see("#shopify .code", "is good in the shop")
+    press(browser, "#shopify .use")
+    press(browser, "#shopify [data-does=buy]")
     browser.see("#shopify .order", "20.00")
     browser.see("#shopify .code", "no more")
+    press(browser, "#shopify [data-does=ask]")
+    browser.see("#shopify .troubles", "data_request")
     browser.screenshot(tmp_path / "stores.png")
     assert browser.text("#trouble") == ""

@@ -304,7 +304,7 @@ def messages_left(deployment: Deployment) -> int:
     client = deployment.cloud.client("sqs")
     kinds = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     left = 0
-    worked = ("Wallet", "Google", "Due", "Webhooks")
+    worked = ("Wallet", "Google", "Due", "Webhooks", "Stores")
     for name in (*worked, "Parked", *(f"{one}Dead" for one in worked)):
         found = client.get_queue_attributes(QueueUrl=deployment.names[name], AttributeNames=kinds)
         left += sum(int(found["Attributes"][kind]) for kind in kinds)
