@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import urllib.request
 from collections.abc import Iterator
@@ -52,6 +53,7 @@ def running_cloud(folder: Path, port: int = 0) -> Iterator[Cloud]:
     shutil.rmtree(folder / "tmp", ignore_errors=True)  # code that Lambdas of the last run unpacked
     (folder / "tmp").mkdir(parents=True)
     _forget_stream_positions(folder / "state" / "lambda.json")
+    _move_queues(folder / "state", endpoint)
     with running(
         "The local cloud",
         [str(_PROGRAM)],
@@ -96,6 +98,15 @@ def _forget_stream_positions(file: Path) -> None:
         state = json.loads(file.read_text())
         state["payload"]["dynamodb_stream_positions"]["data"] = {}
         file.write_text(json.dumps(state))
+
+
+def _move_queues(state: Path, endpoint: str) -> None:
+    """The emulator keeps the addresses of queues with the port at which they were made."""
+    for file in state.glob("*.json"):
+        was = file.read_text()
+        now = re.sub(rf"http://{re.escape(LOOPBACK)}:\d+/{ACCOUNT}/", f"{endpoint}/{ACCOUNT}/", was)
+        if now != was:
+            file.write_text(now)
 
 
 def _healthy(endpoint: str) -> bool:

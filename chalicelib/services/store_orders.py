@@ -54,7 +54,10 @@ from chalicelib.services.refunds import OrderChange
 RECORDED, UNCHANGED, PARKED, KEPT = "recorded", "unchanged", "parked", "kept"
 IGNORED, TO_FETCH, TO_ERASE, TO_ANSWER = "ignored", "to_fetch", "to_erase", "data_request"
 TO_FORGET = "to_forget"
-QUIET = frozenset({RECORDED, UNCHANGED, PARKED, KEPT, IGNORED, TO_FETCH, TO_ERASE, TO_FORGET})
+# An order of an erased member that comes late is nobody's to answer.
+QUIET = frozenset(
+    {RECORDED, UNCHANGED, PARKED, KEPT, IGNORED, TO_FETCH, TO_ERASE, TO_FORGET, IS_ERASED.code}
+)
 _OF_ANOTHER_CONTENT = frozenset({"unknown_line", "refund_exceeds_order"})
 MARKETING = "marketing.email"
 
