@@ -200,7 +200,11 @@ class Runtime:
         from chalicelib.adapters.public_http import PublicHttp
 
         told = {name.partition(".")[2]: json.loads(self._parameters[name]) for name in names}
-        clients = [IssuerClient(of, one["issuer"], one["audience"]) for of, one in told.items()]
+        clients = [
+            IssuerClient(of, one["issuer"], audience)
+            for of, one in told.items()
+            for audience in one["audiences"]
+        ]
         local = self._settings.local_webhooks
         return OidcIssuers(clients, PublicHttp(allow_local=local, seconds=REQUEST_SECONDS))
 

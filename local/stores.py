@@ -50,7 +50,7 @@ class DemoStore:
         found = known.get(self.kind) or api.do("POST", "/v1/stores", asked)
         self.path, self.webhook_url = f"/v1/stores/{found['id']}", found["webhook_url"]
         if found["address"] != self.stand_in.url:
-            api.do("PATCH", self.path, {"address": self.stand_in.url})
+            api.do("PATCH", self.path, {"address": self.stand_in.url, "access": self.access})
         self._told = len(self.stand_in.messages)
 
     def buy(self, email: str, *, paid: bool, code: str = "") -> None:

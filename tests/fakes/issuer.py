@@ -18,6 +18,7 @@ from chalicelib.kernel.clock import HOUR, SECOND
 from tests.fakes.shop import SetClock, Shop
 
 AUDIENCE = "client-of-the-shop"
+OTHER_AUDIENCE = "the-client-of-another-app"
 DISCOVERY, KEYS = "/.well-known/openid-configuration", "/keys"
 
 
@@ -116,6 +117,6 @@ def issuing(clock: SetClock) -> Iterator[Issuer]:
 def trust(shop: Shop, issuer: str, audience: str = AUDIENCE, program_id: str = "") -> None:
     """The program takes the tokens of this issuer, as if its process had started so."""
     parameters: Any = shop.runtime._parameters
-    told = {"issuer": issuer, "audience": audience}
+    told = {"issuer": issuer, "audiences": [audience, OTHER_AUDIENCE]}
     parameters[f"oidc.{program_id or shop.program_id}"] = json.dumps(told)
     shop.runtime.__dict__.pop("issuers", None)

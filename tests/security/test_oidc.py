@@ -32,6 +32,7 @@ from tests.fakes.issuer import (
     AUDIENCE,
     DISCOVERY,
     KEYS,
+    OTHER_AUDIENCE,
     Issuer,
     ec_key,
     issuing,
@@ -120,6 +121,13 @@ def test_a_token_of_the_issuer_is_as_good_as_ours(
 def test_a_token_in_an_array_of_one_audience_is_good(shop: Shop, issuer: Issuer) -> None:
     ada = shop.enrol(external_id=ACCOUNT)
     assert member_of(shop, issuer.token(aud=[AUDIENCE])) == ada
+
+
+def test_each_app_of_a_program_may_be_a_client_of_its_own(shop: Shop, issuer: Issuer) -> None:
+    ada = shop.enrol(external_id=ACCOUNT)
+    assert member_of(shop, issuer.token(aud=OTHER_AUDIENCE)) == ada
+    both = shop.call("GET", "/v1/me", key=issuer.token(aud=[AUDIENCE, OTHER_AUDIENCE]))
+    assert both.status == 401  # it is for one of them, and nobody can say for which
 
 
 @pytest.mark.parametrize(
