@@ -164,7 +164,8 @@ def list_errors(call: Call, import_id: str) -> RowErrorsView | Refusal:
 
 
 def _view(call: Call, one: Import) -> ImportView:
-    waits = one.status is Status.WAITING
+    key = call.caller.key if call.caller else None
+    may_put = one.status is Status.WAITING and key is not None and key.may("imports:write")
     return ImportView(
         id=one.id,
         kind=one.kind.value,
@@ -174,7 +175,7 @@ def _view(call: Call, one: Import) -> ImportView:
         created_at=to_rfc3339(one.created_at),
         started_at=to_rfc3339(one.started_at) if one.started_at is not None else None,
         ended_at=to_rfc3339(one.ended_at) if one.ended_at is not None else None,
-        upload_url=call.runtime.files.upload_url(one.upload, URL_SECONDS) if waits else None,
+        upload_url=call.runtime.files.upload_url(one.upload, URL_SECONDS) if may_put else None,
         max_bytes=MAX_BYTES,
         rows=one.rows,
         done=one.counts.done,

@@ -8,6 +8,7 @@ different files, since one was put again meanwhile, never mix them.
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from hashlib import sha256
@@ -89,7 +90,8 @@ def _short(raw: bytes) -> bytes:
 
 def _csv_rows(content: bytes) -> Iterator[Row]:
     """Each row as the JSON object that its header makes of it."""
-    reader = csv.reader(io.TextIOWrapper(io.BytesIO(content), "utf-8", newline=""))
+    text = io.TextIOWrapper(io.BytesIO(content), "utf-8", newline="")
+    reader = csv.reader(text, strict=True)  # else an open quote hides the rows after it
     try:
         header = next(reader, [])
         groups = {name.partition(".")[0] for name in header if "." in name}
@@ -122,11 +124,9 @@ def _object(header: list[str], cells: list[str]) -> dict[str, object]:
 
 
 def _number(cell: str) -> int | str:
-    """As a number where it is one; what is none is refused with its row."""
-    try:
-        return int(cell)
-    except ValueError:
-        return cell
+    """As a number where it is one, of no more digits than any amount has; what is none is refused
+    with its row."""
+    return int(cell) if re.fullmatch(r"-?[0-9]{1,15}", cell, re.ASCII) else cell
 
 
 def _placed_at(raw: bytes) -> Instant:

@@ -121,9 +121,12 @@ def _clear(files: Files, one: Import) -> None:
         files.remove(one.rows_file)
 
 
+LONGEST = 300  # characters of what an error repeats of its row
+
+
 def _error(number: int, refusal: Refusal) -> RowError:
     first = refusal.errors[0] if refusal.errors else FieldError("", refusal.detail)
-    return RowError(number, first.field, refusal.code, first.reason)
+    return RowError(number, first.field[:LONGEST], refusal.code, first.reason[:LONGEST])
 
 
 def _work_members(desk: Desk, raws: Sequence[bytes], *, dry_run: bool) -> list[Result]:

@@ -562,3 +562,34 @@ def test_another_order_of_the_member_meanwhile_is_not_lost(points: Shop) -> None
     work(points)
     assert counts(state(points, import_id)) == (5, 0, 0)
     assert points.balance(ada, "points") == 160
+
+
+@pytest.mark.parametrize("amount", ["9" * 30, "1_000", "１２", " 12"])
+def test_what_is_no_amount_is_refused_with_its_row(coffee: Shop, amount: str) -> None:
+    content = f"external_id,balances.stamps\nc-1,{amount}\nc-2,5\n"
+    found = bring(coffee, content, "members", format="csv")
+    assert (found["status"], counts(found)) == ("done", (1, 0, 1))
+
+
+def test_an_open_quote_hides_no_rows(coffee: Shop) -> None:
+    found = bring(coffee, 'external_id,given_name\nc-1,"Ada\nc-2,Ben\n', "members", format="csv")
+    assert found["status"] == "failed"
+    assert "not CSV" in found["failure"]
+
+
+def test_what_an_error_repeats_of_its_row_is_short(coffee: Shop) -> None:
+    begun = begin(coffee, lines({"external_id": "c-1", "x" * 5000: 1}), "members")
+    finish(coffee)
+    [error] = errors(coffee, begun)
+    assert len(error["reason"]) <= 300
+    assert len(error["field"]) <= 300
+
+
+def test_who_may_only_look_cannot_put_another_file(coffee: Shop) -> None:
+    body = {"kind": "secret", "name": "looks", "scopes": ["imports:read"]}
+    looks = coffee.call("POST", "/v1/keys", body).json["secret"]
+    made = coffee.call("POST", "/v1/imports", {"kind": "orders", "format": "ndjson"}).json
+    path = f"/v1/imports/{made['id']}"
+    assert coffee.call("GET", path).json["upload_url"]
+    assert coffee.call("GET", path, key=looks).json["upload_url"] is None
+    assert coffee.call("GET", "/v1/imports", key=looks).json["data"][0]["upload_url"] is None
