@@ -8,7 +8,7 @@ from chalicelib.domain.ports import Payments, Sealer, Store
 from chalicelib.domain.program.program import Mode, ProgramHead
 from chalicelib.kernel.clock import Clock, Instant, Pause
 from chalicelib.kernel.ids import Ids
-from chalicelib.kernel.keys import derive
+from chalicelib.kernel.keys import derive, derived_id
 from chalicelib.services.catalog import Catalog
 
 
@@ -49,6 +49,14 @@ class Here:
     @property
     def program_id(self) -> str:
         return self.program.program_id
+
+
+def new_id(context: Context, here: Here, prefix: str, idempotency_key: str | None) -> str:
+    """A new identifier. An Idempotency-Key names it: the same key in the same program is the same
+    identifier, so that a repeated call meets what it made."""
+    if idempotency_key is None:
+        return context.ids.new(prefix)
+    return derived_id(context.keyring.key("ids"), prefix, here.program_id, idempotency_key)
 
 
 def enter(context: Context, program_id: str) -> Here | None:

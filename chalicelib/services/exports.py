@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.jobs.exports import Export, Kind
 from chalicelib.domain.ports import Queue
-from chalicelib.kernel.keys import derived_id
-from chalicelib.services.context import Context, Here
+from chalicelib.services.context import Context, Here, new_id
 
 NOT_FOUND = Refusal("export_not_found", "there is no such export")
 
@@ -21,10 +20,7 @@ def create_export(
 ) -> Export | Refusal:
     """Begins an export. The same Idempotency-Key is the same export; it is sent to the queue again,
     which harms nothing and helps where a message was lost."""
-    export_id = context.ids.new("exp")
-    if idempotency_key is not None:
-        ids = context.keyring.key("ids")
-        export_id = derived_id(ids, "exp", here.program_id, idempotency_key)
+    export_id = new_id(context, here, "exp", idempotency_key)
     made = Export(here.program_id, export_id, tuple(kinds), context.clock.now())
     exports = context.store.exports
     known = exports.get(here.program_id, export_id)

@@ -10,8 +10,7 @@ from chalicelib.domain.errors import Contended, Refusal
 from chalicelib.domain.jobs.imports import Format, Import, Kind, RowError
 from chalicelib.domain.jobs.status import Status
 from chalicelib.domain.ports import Files, Queue
-from chalicelib.kernel.keys import derived_id
-from chalicelib.services.context import Context, Here
+from chalicelib.services.context import Context, Here, new_id
 
 MAX_BYTES = 100_000_000  # of a file: a function of 1 GB puts its rows in order in memory
 TRIES = 5
@@ -33,10 +32,7 @@ def create_import(
     context: Context, here: Here, wish: Wish, idempotency_key: str | None
 ) -> Import | Refusal:
     """Makes an import that waits for its file; the same Idempotency-Key is the same import."""
-    import_id = context.ids.new("imp")
-    if idempotency_key is not None:
-        ids = context.keyring.key("ids")
-        import_id = derived_id(ids, "imp", here.program_id, idempotency_key)
+    import_id = new_id(context, here, "imp", idempotency_key)
     made = Import(
         here.program_id, import_id, wish.kind, wish.format, wish.dry_run, context.clock.now()
     )

@@ -7,9 +7,9 @@ from chalicelib.domain.access.keys import ROTATION_GRACE, STAFF_SCOPES, ApiKey, 
 from chalicelib.domain.errors import Contended, Refusal
 from chalicelib.domain.program.program import Mode
 from chalicelib.kernel.clock import Instant
-from chalicelib.kernel.keys import derive, derived_id, secret_hash
+from chalicelib.kernel.keys import derive, secret_hash
 from chalicelib.kernel.signatures import SECRET_PREFIX
-from chalicelib.services.context import Context, Here
+from chalicelib.services.context import Context, Here, new_id
 
 TRIES = 5
 NOT_FOUND = Refusal("key_not_found", "there is no such key")
@@ -49,11 +49,7 @@ def create_key(
     """
     if by is not None and not by.covers(request.kind, request.scopes):
         return TOO_MUCH
-    key_id = (
-        context.ids.new("key")
-        if idempotency_key is None
-        else derived_id(context.keyring.key("ids"), "key", here.program_id, idempotency_key)
-    )
+    key_id = new_id(context, here, "key", idempotency_key)
     secret, digest = _new_secret(context, here, request.kind, key_id, generation=1)
     key = ApiKey(
         program_id=here.program_id,

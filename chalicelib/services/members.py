@@ -26,8 +26,8 @@ from chalicelib.domain.ports import Origin
 from chalicelib.domain.program.program import Program
 from chalicelib.kernel.canonical import fingerprint
 from chalicelib.kernel.clock import Instant
-from chalicelib.kernel.keys import derived_id, mark
-from chalicelib.services.context import Context, Here
+from chalicelib.kernel.keys import mark
+from chalicelib.services.context import Context, Here, new_id
 
 TRIES = 5
 NOT_FOUND = Refusal("member_not_found", "there is no such member")
@@ -72,11 +72,7 @@ def enrol(
     unknown = check_terms(program, profile)
     if unknown:
         return Refusal("invalid_request", "there are no such terms", tuple(unknown))
-    member_id = (
-        context.ids.new("mem")
-        if idempotency_key is None
-        else derived_id(context.keyring.key("ids"), "mem", here.program_id, idempotency_key)
-    )
+    member_id = new_id(context, here, "mem", idempotency_key)
     member = Member(
         here.program_id, member_id, profile, _claims(context, here.program_id, forms), joined_at
     )

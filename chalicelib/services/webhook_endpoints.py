@@ -10,8 +10,7 @@ from chalicelib.domain.ports import WebhookSender
 from chalicelib.domain.webhooks.endpoint import MAX_ENDPOINTS, Disabled, Endpoint
 from chalicelib.domain.webhooks.events import known_patterns
 from chalicelib.kernel.clock import Instant
-from chalicelib.kernel.keys import derived_id
-from chalicelib.services.context import Context, Here
+from chalicelib.services.context import Context, Here, new_id
 from chalicelib.services.keys import signing_secret
 from chalicelib.services.revising import TRIES, revise
 
@@ -50,10 +49,7 @@ def create_endpoint(
     errors = _problems(sender, wish)
     if errors:
         return _invalid(errors)
-    endpoint_id = context.ids.new("whe")
-    if idempotency_key is not None:
-        ids = context.keyring.key("ids")
-        endpoint_id = derived_id(ids, "whe", here.program_id, idempotency_key)
+    endpoint_id = new_id(context, here, "whe", idempotency_key)
     endpoint = Endpoint(
         program_id=here.program_id,
         id=endpoint_id,
