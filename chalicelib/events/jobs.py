@@ -1,16 +1,14 @@
 """The queue of imports and exports: works a part of one, and sends the message of the next."""
 
 import json
-import logging
 from typing import Any, Protocol
 
 from chalicelib import wiring
+from chalicelib.events.batches import each
 from chalicelib.services import export_work, import_work
 from chalicelib.services.context import enter
 from chalicelib.services.export_work import work_export
 from chalicelib.services.import_work import work_import
-
-_LOG = logging.getLogger("regulars")
 
 
 class Rows(import_work.Rows, export_work.Rows, Protocol):
@@ -19,18 +17,12 @@ class Rows(import_work.Rows, export_work.Rows, Protocol):
 
 def on_jobs(event: dict[str, Any], rows: Rows) -> dict[str, Any]:
     """Works every message; those that failed are named and come again."""
-    failed = []
-    for record in event["Records"]:
-        try:
-            again = int(record["attributes"]["ApproximateReceiveCount"]) > 1
-            _work(json.loads(record["body"]), rows, again=again)
-        except Exception:
-            _LOG.exception("a part of a job could not be worked")
-            failed.append({"itemIdentifier": record["messageId"]})
-    return {"batchItemFailures": failed}
+    return each(event, "a part of a job could not be worked", lambda one: _work(one, rows))
 
 
-def _work(message: dict[str, Any], rows: Rows, *, again: bool) -> None:
+def _work(record: dict[str, Any], rows: Rows) -> None:
+    again = int(record["attributes"]["ApproximateReceiveCount"]) > 1
+    message = json.loads(record["body"])
     runtime = wiring.runtime()
     here = enter(runtime.context, message["program_id"])
     if here is None:

@@ -9,6 +9,7 @@ import logging
 from typing import Any
 
 from chalicelib import wiring
+from chalicelib.events.batches import each
 from chalicelib.kernel.clock import DAY, HOUR
 from chalicelib.services.context import enter
 from chalicelib.services.memberships import Desk
@@ -42,19 +43,16 @@ def _watch_certificates() -> None:
 
 def on_due(event: dict[str, Any]) -> dict[str, Any]:
     """Settles every member; those that failed are named and come again."""
-    failures = []
-    for record in event["Records"]:
-        try:
-            message = json.loads(record["body"])
-            if "reconcile" in message:
-                _reconcile(message["program_id"], message["reconcile"])
-            else:
-                context = wiring.runtime().context
-                settle_member(context, message["program_id"], message["member_id"])
-        except Exception:
-            _LOG.exception("what is due could not be done")
-            failures.append({"itemIdentifier": record["messageId"]})
-    return {"batchItemFailures": failures}
+    return each(event, "what is due could not be done", _work)
+
+
+def _work(record: dict[str, Any]) -> None:
+    message = json.loads(record["body"])
+    if "reconcile" in message:
+        _reconcile(message["program_id"], message["reconcile"])
+    else:
+        context = wiring.runtime().context
+        settle_member(context, message["program_id"], message["member_id"])
 
 
 def _reconcile(program_id: str, place: str | None) -> None:
