@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from chalicelib.adapters.memory.store import memory_store
 from chalicelib.adapters.stores import shopify, square, woocommerce
+from local.store_stand_ins.common import mark_of
 from local.store_stand_ins.square import signed
 from tests.fakes.shop import Shop
 
@@ -48,7 +49,7 @@ class Door:
     def signature(self, kind: str, body: bytes, secret: str = SECRET) -> str:
         if kind == "square":
             return signed(self.urls[kind], body, secret)[square.SIGNATURE]
-        return shopify.signature_of(secret, body)  # WooCommerce signs alike
+        return mark_of(secret, body)
 
 
 @pytest.fixture(scope="module")

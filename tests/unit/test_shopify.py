@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.adapters.stores.shopify import Shopify, signature_of
+from chalicelib.adapters.stores.shopify import Shopify
 from chalicelib.domain.errors import Fault
 from chalicelib.domain.ledger.commands import LineRefund
 from chalicelib.domain.orders import Order, OrderLine, Payment, check_order
@@ -37,6 +37,7 @@ from chalicelib.domain.stores.facts import (
 )
 from chalicelib.kernel.clock import from_rfc3339
 from chalicelib.kernel.signatures import BadSignature
+from local.store_stand_ins.common import mark_of
 from local.store_stand_ins.shopify import SECRET, Item, ShopifyStandIn
 from tests.fakes.shop import ROOT
 
@@ -49,7 +50,7 @@ Found = dict[str, Any]
 
 def message(body: bytes, topic: str = "orders/updated", **headers: str) -> StoreMessage:
     signed = {
-        "x-shopify-hmac-sha256": signature_of(SECRET, body),
+        "x-shopify-hmac-sha256": mark_of(SECRET, body),
         "x-shopify-topic": topic,
         "x-shopify-webhook-id": "b54557e4",
     }
@@ -245,7 +246,7 @@ def test_any_of_the_secrets_may_have_signed() -> None:
 
 @pytest.mark.parametrize(
     "mark",
-    ["", "é", "not base64!", "AAAA", "=" * 44, signature_of(SECRET, b"{} "), "A" * 100_000],
+    ["", "é", "not base64!", "AAAA", "=" * 44, mark_of(SECRET, b"{} "), "A" * 100_000],
 )
 def test_a_bad_signature_is_refused_before_the_body_is_read(mark: str) -> None:
     with pytest.raises(BadSignature):

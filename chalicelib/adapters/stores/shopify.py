@@ -8,10 +8,6 @@ privacy), docs/api/usage/versioning.
 The signature covers the body alone: that a body belongs to its topic is Shopify's word over TLS.
 """
 
-import base64
-import binascii
-import hashlib
-import hmac
 import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -19,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.adapters.stores.reading import json_object, needed, needed_text
 from chalicelib.adapters.stores.shopify_orders import customer_said, order_said, refund_facts
+from chalicelib.adapters.stores.signing import verify
 from chalicelib.domain.errors import Fault
 from chalicelib.domain.ports import StoreApi
 from chalicelib.domain.stores.connection import Connection
@@ -37,7 +34,6 @@ from chalicelib.domain.stores.facts import (
     Unreadable,
 )
 from chalicelib.kernel.clock import Instant
-from chalicelib.kernel.signatures import BadSignature
 
 if TYPE_CHECKING:
     from chalicelib.adapters.http import Http
@@ -69,7 +65,7 @@ class Shopify:
         money: str,
         now: Instant,  # noqa: ARG002 (Shopify signs no time)
     ) -> Heard:
-        _verify(message, secrets)
+        verify(secrets, message.headers.get(SIGNATURE, ""), message.body)
         topic, message_id = _header(message, TOPIC), _header(message, MESSAGE_ID)
         read = _READERS.get(topic)
         if read is None:
@@ -108,26 +104,6 @@ class Shopify:
         if self._allow_local and _LOCAL_ADDRESS.fullmatch(address):
             return None
         return "is not https://<name>.myshopify.com"
-
-
-def signature_of(secret: str, body: bytes) -> str:
-    """What Shopify puts into the header: base64 of the HMAC-SHA256 of the body."""
-    return base64.b64encode(hmac.digest(secret.encode(), body, hashlib.sha256)).decode()
-
-
-def _verify(message: StoreMessage, secrets: Sequence[str]) -> None:
-    """Raises `BadSignature`. All secrets are tried, so that time tells nothing."""
-    given = message.headers.get(SIGNATURE, "")
-    try:
-        mark = base64.b64decode(given.encode("ascii"), validate=True)
-    except (UnicodeEncodeError, binascii.Error) as error:
-        raise BadSignature from error
-    matches = [
-        hmac.compare_digest(mark, hmac.digest(secret.encode(), message.body, hashlib.sha256))
-        for secret in secrets
-    ]
-    if not any(matches):
-        raise BadSignature
 
 
 def _header(message: StoreMessage, name: str) -> str:

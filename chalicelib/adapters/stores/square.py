@@ -7,14 +7,12 @@ developer.squareup.com/docs/webhooks/v2webhook-events-tech-ref (the events), and
 event under developer.squareup.com/reference/square/webhooks.
 """
 
-import base64
-import hashlib
-import hmac
 import re
 from collections.abc import Callable, Sequence
 
 from chalicelib.adapters.http import LOOPBACK, Http
 from chalicelib.adapters.stores.reading import json_object, text
+from chalicelib.adapters.stores.signing import verify
 from chalicelib.adapters.stores.square_api import SquareApi
 from chalicelib.adapters.stores.square_orders import DRAFT, Found, customer_of
 from chalicelib.domain.errors import Fault
@@ -29,7 +27,6 @@ from chalicelib.domain.stores.facts import (
     Unreadable,
 )
 from chalicelib.kernel.clock import Instant
-from chalicelib.kernel.signatures import BadSignature
 
 SIGNATURE = "x-square-hmacsha256-signature"
 PRODUCTION = "https://connect.squareup.com"
@@ -54,7 +51,9 @@ class Square:
         now: Instant,  # noqa: ARG002
     ) -> Heard:
         """What a message says. Square signs no time: its own id is what makes it once."""
-        _verify(message, secrets)
+        # Over the address that the store's owner told Square, and the body.
+        signed = message.url.encode() + message.body
+        verify(secrets, message.headers.get(SIGNATURE, ""), signed)
         event = json_object(message.body)
         topic, identifier = text(event, "type"), text(event, "event_id")
         if topic is None or identifier is None:
@@ -89,18 +88,6 @@ class Square:
         if _TOKEN.fullmatch(access):
             return None
         return "is not an access token of Square: 16 or more letters, digits and signs"
-
-
-def _verify(message: StoreMessage, secrets: Sequence[str]) -> None:
-    """The mark is over the address that the store's owner told Square, and the raw body.
-
-    Both texts are compared as they are, so that no other writing of the same mark is good.
-    """
-    given = message.headers.get(SIGNATURE, "").encode(errors="replace")
-    signed = message.url.encode() + message.body
-    marks = [hmac.digest(secret.encode(), signed, hashlib.sha256) for secret in secrets]
-    if not any(hmac.compare_digest(given, base64.b64encode(mark)) for mark in marks):
-        raise BadSignature
 
 
 def _object_of(event: Found, topic: str) -> Found:

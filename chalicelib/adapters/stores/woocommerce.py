@@ -13,14 +13,13 @@ by sending one.
 An order in the trash is deleted, for good with us. Who restores it must give its points by hand.
 """
 
-import base64
 import hashlib
-import hmac
 import re
 from collections.abc import Sequence
 
 from chalicelib.adapters.public_http import PublicHttp
 from chalicelib.adapters.stores.reading import json_object
+from chalicelib.adapters.stores.signing import verify
 from chalicelib.adapters.stores.woocommerce_api import WooCommerceApi
 from chalicelib.adapters.stores.woocommerce_orders import number, read_customer, read_order
 from chalicelib.domain.stores.connection import Connection
@@ -35,7 +34,6 @@ from chalicelib.domain.stores.facts import (
     Unreadable,
 )
 from chalicelib.kernel.clock import Instant
-from chalicelib.kernel.signatures import BadSignature
 
 SIGNATURE = "x-wc-webhook-signature"
 TOPIC = "x-wc-webhook-topic"
@@ -63,7 +61,7 @@ class WooCommerce:
         """What a message says. Raises `BadSignature`, and `Unreadable` for what was signed."""
         ping = _PING.fullmatch(message.body)
         if ping is None or SIGNATURE in message.headers:
-            _verify(secrets, message.headers.get(SIGNATURE, ""), message.body)
+            verify(secrets, message.headers.get(SIGNATURE, ""), message.body)
         if ping is not None:
             return Heard(f"ping.{ping[1].decode()}", "ping")
         topic = message.headers.get(TOPIC, "")
@@ -87,21 +85,6 @@ class WooCommerce:
         if _ACCESS.fullmatch(access):
             return None
         return "is not a consumer key and its secret, ck_...:cs_..."
-
-
-def _verify(secrets: Sequence[str], signature: str, body: bytes) -> None:
-    """Raises `BadSignature` where none of `secrets` signed the body.
-
-    The header is base64(HMAC-SHA256(body)).
-    """
-    try:
-        given = base64.b64decode(signature, validate=True)
-    except ValueError as error:
-        raise BadSignature from error
-    marks = [hmac.digest(secret.encode(), body, hashlib.sha256) for secret in secrets]
-    matches = [hmac.compare_digest(given, mark) for mark in marks]
-    if not any(matches):
-        raise BadSignature
 
 
 def _id_of(message: StoreMessage) -> str:
